@@ -1,0 +1,1 @@
+"""Pictures with one look, the network as a picture, and the report that holds them."""
