@@ -1,0 +1,70 @@
+"""The families: one folder each. Nothing is registered; a folder with a `family.py` is a family, imported on demand."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seodang.core.errors import SeodangError
+
+if TYPE_CHECKING:
+    from seodang.core.family import Family
+    from seodang.core.settings import Settings
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The families beside this file, in alphabetical order."""
+    return tuple(sorted(path.parent.name for path in Path(__file__).parent.glob("*/family.py")))
+
+
+def load(name: str) -> Family[Any, Any, Any]:
+    """A family by its name.
+
+    Raises: SeodangError: There is no such family.
+    """
+    family: Family[Any, Any, Any] = importlib.import_module(f"{__name__}.{_known(name)}.family").FAMILY
+    return family
+
+
+def settings_type(name: str) -> type[Settings]:
+    """A family's settings, read without importing torch: `--help` must be there at once.
+
+    Raises: SeodangError: There is no such family.
+    """
+    settings: type[Settings] = importlib.import_module(f"{__name__}.{_known(name)}.settings").SETTINGS
+    return settings
+
+
+def presets(name: str) -> Mapping[str, Callable[[], dict[str, Any]]]:
+    """A family's named sets of settings, read without importing torch.
+
+    Raises: SeodangError: There is no such family.
+    """
+    found: Mapping[str, Callable[[], dict[str, Any]]] = importlib.import_module(f"{__name__}.{_known(name)}.settings").PRESETS
+    return found
+
+
+def reading(name: str) -> tuple[str, ...]:
+    """Names of the settings that say how a file is read, which may differ from one file to the next.
+
+    Raises: SeodangError: There is no such family.
+    """
+    return tuple(importlib.import_module(f"{__name__}.{_known(name)}.settings").READING)
+
+
+def summary(name: str) -> str:
+    """What a family is for, in a line."""
+    return str(importlib.import_module(f"{__name__}.{_known(name)}").__doc__).strip().splitlines()[0]
+
+
+def _known(name: str) -> str:
+    if name not in names():
+        near = difflib.get_close_matches(name, names(), n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There is: {', '.join(names())}."
+        raise SeodangError(f"No family {name!r}. {hint}")
+    return name

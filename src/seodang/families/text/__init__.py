@@ -1,0 +1,1 @@
+"""Text classification: which of several labels does a text deserve?"""

@@ -1,0 +1,101 @@
+"""The C library of this folder, where the package was installed with a C compiler at hand."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seodang.core.errors import MachineError
+
+BASE, AVX2, AVX512, BFLOAT16 = range(4)  # instruction sets, as in kernels.c
+
+
+class Threads(ctypes.Structure):
+    """`struct threads` of threads.h."""
+
+    _fields_ = (("count", ctypes.c_long), ("parallel", ctypes.c_void_p))
+
+
+class LstmCall(ctypes.Structure):
+    """`struct lstm` of lstm.h, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in ("batch", "length", "inputs", "hidden")),
+        *((name, ctypes.c_void_p) for name in ("vectors", "lengths", "order")),
+        ("weights", ctypes.c_void_p * 8),
+        *((name, ctypes.c_void_p) for name in ("features", "places", "saved", "scratch", "input_gradients")),
+        ("weight_gradients", ctypes.c_void_p * 6),
+        *((name, ctypes.c_long) for name in ("pool_last", "keep", "backwards", "instructions")),
+        ("threads", Threads),
+        ("own", ctypes.c_void_p * 15),
+    )
+
+
+class ConvolutionCall(ctypes.Structure):
+    """`struct convolution` of convolution.h, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in ("batch", "length", "channels", "width", "filters")),
+        *((name, ctypes.c_void_p) for name in ("vectors", "weights", "bias", "maxima", "places", "scratch")),
+        ("instructions", ctypes.c_long),
+        ("threads", Threads),
+    )
+
+
+@cache
+def library() -> ctypes.CDLL | None:
+    """The compiled kernels, or None where the package was installed without a C compiler.
+
+    Raises: MachineError: They were compiled from another version of the package.
+    """
+    found = find_spec(f"{__name__}._library")
+    if found is None or found.origin is None:
+        return None
+    kernels = ctypes.CDLL(found.origin)
+    for name, call in (("lstm_bytes", LstmCall), ("convolution_bytes", ConvolutionCall)):
+        if ctypes.c_long.in_dll(kernels, name).value != ctypes.sizeof(call):
+            raise MachineError(f"{found.origin} was compiled from another version of seodang; install the package again.")
+    kernels.lstm_saved.restype = kernels.lstm_scratch.restype = kernels.convolution_scratch.restype = ctypes.c_long
+    return kernels
+
+
+def threads() -> Threads:
+    """As many threads as PyTorch computes with, out of its own pool where that can be reached."""
+    return Threads(torch.get_num_threads(), _openmp())
+
+
+@cache
+def _openmp() -> int | None:
+    """Address of GOMP_parallel in the OpenMP that PyTorch runs on."""
+    try:
+        torch_library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
+        return ctypes.cast(torch_library.GOMP_parallel, ctypes.c_void_p).value
+    except (OSError, AttributeError):  # another system, or a build without OpenMP
+        return None
+
+
+def instructions() -> int:
+    """The best instruction set that the kernels may use: bfloat16 only where autocast asks for it."""
+    bfloat16 = torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.bfloat16
+    return BFLOAT16 if bfloat16 else AVX512
+
+
+def computes_here(embedded: Tensor, *layers: nn.Module) -> bool:
+    """Whether a function of ours may stand for the layers: on a CPU, in f32, unwatched and not being exported.
+
+    Somebody watches a layer who draws the network or looks for the first layer that is not finite.
+    """
+    return (
+        embedded.device.type == "cpu"
+        and embedded.dtype is torch.float32
+        and embedded.numel() > 0
+        and all(weight.dtype is torch.float32 for layer in layers for weight in layer.parameters())
+        and not any(layer._forward_hooks or layer._forward_pre_hooks for layer in layers)
+        and not torch.compiler.is_compiling()  # exporting is compiling too
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    )

@@ -1,0 +1,133 @@
+/* What text classifiers spend their time on, for CPUs: compiled for several instruction sets, and chosen at run time.
+ *
+ * Plain C with GCC's vector extensions, which Clang understands too. Called through ctypes by lstm.py and convolution.py;
+ * nothing here knows Python or PyTorch.
+ */
+
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define ALWAYS inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 8")
+
+typedef uint32_t word __attribute__((may_alias));
+
+static long round_up(long number, long unit) { return (number + unit - 1) / unit * unit; }
+
+#include "threads.h"
+#include "lstm.h"
+#include "convolution.h"
+
+#define NAME(x) x##_base
+#define LANES 4
+#define PAIRS 0
+#include "instruction_set.h"
+
+#if defined(__x86_64__)
+
+/* To the nearest, ties to even; what is not a number stays so. */
+static word round_to_bfloat16(float number) {
+    word bits;
+    memcpy(&bits, &number, sizeof bits);
+    return number != number ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
+#if defined(__clang__)
+#define BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define END PRAGMA(clang attribute pop)
+#else
+#define BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
+#define END PRAGMA(GCC pop_options)
+#endif
+#define PRAGMA(text) _Pragma(#text)
+
+BEGIN("avx2,fma")
+#define NAME(x) x##_avx2
+#define LANES 8
+#define PAIRS 0
+#include "instruction_set.h"
+END
+
+BEGIN("avx512f,avx512bw,avx512vl,avx512dq,fma")
+#define NAME(x) x##_avx512
+#define LANES 16
+#define PAIRS 0
+#include "instruction_set.h"
+END
+
+BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
+#define NAME(x) x##_bf16
+#define LANES 16
+#define PAIRS 1
+#include "instruction_set.h"
+END
+
+#endif
+
+typedef void task(const void *call, long number);
+
+/* Everything for one instruction set. */
+struct kernels {
+    long per_word, panel;
+    task *lstm_pack, *lstm_forward, *lstm_backward, *convolution_pack, *convolution_forward;
+};
+
+#define KERNELS(set, per_word, lanes)                                                                                      \
+    ((struct kernels){per_word, 2 * lanes, lstm_pack_##set, lstm_forward_##set, lstm_backward_##set, convolution_pack_##set, \
+                      convolution_forward_##set})
+
+/* The best instruction set that this CPU has and the caller wants: up to BASE, AVX2, AVX-512, or AVX-512 with bfloat16. */
+enum { BASE, AVX2, AVX512, BFLOAT16 };
+
+static struct kernels choose(long wanted) {
+#if defined(__x86_64__)
+    const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (wanted >= BFLOAT16 && avx512 && __builtin_cpu_supports("avx512bf16")) return KERNELS(bf16, 2, 16);
+    if (wanted >= AVX512 && avx512) return KERNELS(avx512, 1, 16);
+    if (wanted >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return KERNELS(avx2, 1, 8);
+#endif
+    (void)wanted;
+    return KERNELS(base, 1, 4);
+}
+
+/* For the caller to compare with its own, lest it calls a library of another version. */
+const long lstm_bytes = sizeof(struct lstm), convolution_bytes = sizeof(struct convolution);
+
+/* Floats of `saved`. */
+long lstm_saved(const struct lstm *run) {
+    const struct shape shape = shape_of(run);
+    return 2 * shape.groups * saved_of_task(run, &shape, choose(run->instructions).per_word);
+}
+
+void run_lstm(struct lstm *run) {
+    const struct shape shape = shape_of(run);
+    const struct kernels kernels = choose(run->instructions);
+    float *room = run->scratch + (run->backwards ? 2 * shape.groups * partial_of_task(&shape) : 0);
+    run->zeros = memset(room, 0, sizeof(float) * shape.joined);
+    room += shape.joined;
+    for (long direction = 0; direction < 2; direction++, room += 2 * weights_of(&shape) + 4 * shape.wide_hidden) {
+        const float *const *given = run->weights + 4 * direction;
+        run->layers[direction] = (struct layer){given[0], given[1], given[2], given[3], room,
+                                                (word *)(room + weights_of(&shape)), room + 2 * weights_of(&shape)};
+        join_weights(&shape, &run->layers[direction]);
+    }
+    share_out(run->threads, kernels.lstm_pack, run, 2);
+    share_out(run->threads, run->backwards ? kernels.lstm_backward : kernels.lstm_forward, run, 2 * shape.groups);
+    for (long direction = 0; run->backwards && direction < 2; direction++) {
+        sum_gradients(run, &shape, direction);
+        if (run->input_gradients) clear_padding(run, direction);
+    }
+}
+
+void run_convolution(const struct convolution *run) {
+    const int whole_words = run->channels % 2 == 0; /* a window must begin at one */
+    const struct kernels kernels = choose(whole_words ? run->instructions : AVX512);
+    share_out(run->threads, kernels.convolution_pack, run, run->filters / kernels.panel);
+    share_out(run->threads, kernels.convolution_forward, run, run->batch);
+}

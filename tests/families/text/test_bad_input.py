@@ -1,0 +1,275 @@
+"""What a user may get wrong, through the real command line: one line on stderr, the right exit code, and no run left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import sentences
+import torch
+
+from seodang.cli.main import main
+from seodang.core.checkpoint import write_checkpoint
+
+ROWS = [",".join(row) for row in sentences.sentences(200)]
+GOOD = "\n".join(["text,label", *ROWS]) + "\n"
+
+
+class Outcome(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Seodang = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("trained")
+    source = sentences.write(folder / "reviews.csv", sentences.sentences(200))
+    return sentences.train(source, folder / "runs", model="dnn", **{**sentences.TINY, "epochs": 1}).path
+
+
+@pytest.fixture
+def seodang(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Seodang:
+    """Run a command in a folder with good data and a copy of a finished run, called `kept`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reviews.csv").write_text(GOOD, encoding="utf-8")
+    shutil.copytree(trained, tmp_path / "kept")
+
+    def run(*words: str) -> Outcome:
+        code = main(list(words))
+        return Outcome(code, *capsys.readouterr())
+
+    return run
+
+
+def refused(outcome: Outcome, message: str, code: int = 2) -> None:
+    """One line that says this, and nothing begun."""
+    assert outcome.code == code, outcome.err
+    assert outcome.out == ""
+    assert outcome.err.startswith("seodang: ") and outcome.err.endswith("\n") and outcome.err.count("\n") == 1
+    assert re.search(message, outcome.err), outcome.err
+    assert "{" not in outcome.err
+    assert not Path("runs").exists()
+
+
+def with_row(row: str) -> str:
+    """Good data with one more row, the sixth of the file."""
+    return "\n".join(["text,label", *ROWS[:4], row, *ROWS[4:]]) + "\n"
+
+
+FILES: dict[str, tuple[str | bytes, str]] = {
+    "empty.csv": ("", r"empty\.csv is empty"),
+    "header.csv": ("text,label\n", r"header\.csv holds no rows: .* got only the header \(text, label\)"),
+    "no-text.csv": ("words,label\na,b\nc,d\n", r"no-text\.csv: no column is named text, review, .* Columns: words, label"),
+    "no-label.csv": ("text,stars\na,b\nc,d\n", r"no-label\.csv: no column is named label, category, .* Columns: text, stars"),
+    "one-class.csv": ("text,label\na,good\nb,good\n", r"one-class\.csv: every label in column label is 'good'"),
+    "latin.csv": (with_row("caf\xe9,good").encode("latin-1"), r"latin\.csv, row 6: byte 0xe9 .* is not UTF-8"),
+    "wide.csv": (with_row("a,b,c"), r"wide\.csv, row 6: expected 2 columns \(text, label\), got 3"),
+    "narrow.csv": (with_row("a"), r"narrow\.csv, row 6: expected 2 columns \(text, label\), got 1"),
+    "no-words.csv": (with_row(" ,good"), r"no-words\.csv, row 6: text is empty; remove the row or pass --skip-bad-rows"),
+    "no-class.csv": (with_row("film,"), r"no-class\.csv, row 6: label is empty; remove the row or pass --skip-bad-rows"),
+    "few.csv": ("text,label\na,good\nb,bad\n", r"few\.csv: the \w+ part gets no row: 2 rows .* too few to split"),
+    "notes.docx": ("text", r"notes\.docx: expected a file named \.csv"),
+    "fake.csv.gz": ("text", r"fake\.csv\.gz is not gzip data"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_that_cannot_be_trained_on(seodang: Seodang, name: str) -> None:
+    content, message = FILES[name]
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    refused(seodang("train", "text", name, "--preset", "smoke"), message)
+
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "a missing file": ("train text review.csv", r"review\.csv: no such file or folder\. Did you mean 'reviews\.csv'\?"),
+    "a misspelt data set": ("train text rotten-tomatos", r"rotten-tomatos: no such file, .* Did you mean rotten-tomatoes\?"),
+    "an unknown data set": ("train text amazon", r"amazon: no such file, and no data set has this name\. There are imdb, "),
+    "an unknown family": ("train speech reviews.csv", r"No family 'speech'\. There is: text\."),
+    "a misspelt family": ("train txt reviews.csv", r"No family 'txt'\. Did you mean text\?"),
+    "an unknown preset": ("train text reviews.csv --preset tiny", r"--preset must be one of smoke, classic, got 'tiny'"),
+    "a setting out of bounds": ("train text reviews.csv --epochs 0", r"--epochs must be between 1 and 10000, got 0\."),
+    "a number that is a word": (
+        "train text reviews.csv --batch-size many",
+        r"--batch-size must be a whole number .* got 'many'",
+    ),
+    "not a number": ("train text reviews.csv --learning-rate nan", r"--learning-rate must be above 0 and at most 10, got nan"),
+    "an unknown choice": ("train text reviews.csv --model bert", r"--model must be one of best, dnn, .* got 'bert'"),
+    "a misspelt setting": ("train text reviews.csv --dropuot 0.1", r"No setting --dropuot\. Did you mean --dropout\?"),
+    "a setting of another model": (
+        "train text reviews.csv --model cnn --hidden-size 8",
+        r"--hidden-size is read only when --model is rnn, gru or lstm, but --model is cnn; leave --hidden-size out",
+    ),
+    "pooling of another model": (
+        "train text reviews.csv --model lstm --pooling mean",
+        r"--pooling must be max or last when --model is lstm, got mean",
+    ),
+    "a filter longer than a text": (
+        "train text reviews.csv --model cnn --kernel-size 9 --max-length 8",
+        r"--kernel-size \(9\) must not exceed --max-length \(8\)",
+    ),
+    "a missing text column": (
+        "train text reviews.csv --text-column body",
+        r"--text-column body: no such column\. Columns: text, label",
+    ),
+    "a missing group column": (
+        "train text reviews.csv --group-by film",
+        r"--group-by film: no such column\. Columns: text, label",
+    ),
+    "no unlabelled texts": ("train text reviews.csv --unlabelled own", r"--unlabelled own: this data set brings no texts"),
+    "a missing unlabelled file": ("train text reviews.csv --unlabelled no.csv", r"no\.csv: no such file or folder"),
+    "a folder that is no run": ("predict . film", r"^seodang: \.: not a run folder \(it has no settings\.json\)"),
+    "a file that is no run": ("evaluate reviews.csv", r"reviews\.csv: not a run folder"),
+    "a missing run": ("explain nowhere", r"nowhere: no such run folder; `seodang runs` lists"),
+    "a finished run": ("resume kept", r"kept is finished; there is nothing to resume"),
+    "unknown words": (
+        "predict kept zzz",
+        r"text 1 of 1: none of its words is known to the model, so any answer would be a guess",
+    ),
+    "unknown words among others": ("predict kept film zzz", r"text 2 of 2: none of its words is known"),
+    "texts and a file": ("predict kept film --file reviews.csv", r"Give either texts or --file, not both"),
+    "an unknown engine": ("predict kept film --engine tf", r"--engine must be torch or onnx, got 'tf'"),
+    "nothing exported": ("predict kept film --engine onnx", r"no exported model; write one with `seodang export kept`"),
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_that_cannot_be_followed(seodang: Seodang, name: str) -> None:
+    words, message = COMMANDS[name]
+    refused(seodang(*words.split()), message)
+
+
+@pytest.mark.parametrize(
+    ("verb", "name", "content", "message"),
+    [
+        (
+            "evaluate",
+            "new.csv",
+            "text,label\nfilm,good\nfilm,mixed\n",
+            r"new\.csv, row 3: label 'mixed' was not in the training",
+        ),
+        ("evaluate", "new.csv", "text,stars\nfilm,good\n", r"new\.csv: no column is named label.* Columns: text, stars"),
+        ("predict", "new.csv", "text\nfilm\nzzz\n", r"new\.csv, row 3: none of its words is known to the model"),
+        ("predict", "new.txt", "film\n\nzzz\n", r"new\.txt, line 3: none of its words is known to the model"),
+        ("predict", "new.csv", "text,id\nfilm,1\n,2\n", r"new\.csv, row 3: text is empty"),
+        ("predict", "new.txt", "\n\n", r"new\.txt holds no text"),
+        ("predict", "new.txt", b"film\ncaf\xe9\n", r"new\.txt, row 2: byte 0xe9"),
+    ],
+)
+def test_files_that_a_run_cannot_use(seodang: Seodang, verb: str, name: str, content: str | bytes, message: str) -> None:
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    refused(seodang(verb, "kept", *(["--file", name] if verb == "predict" else [name])), message)
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-20] ^= 255
+    path.write_bytes(bytes(data))
+
+
+def of_another_family(path: Path) -> None:
+    write_checkpoint(path, {"modules/generator/weight": torch.zeros(3)}, {"stage": "train"})
+
+
+CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "damaged": (damage, r"kept/checkpoints/train-best\.safetensors: the checkpoint is damaged"),
+    "cut short": (
+        lambda path: path.write_bytes(path.read_bytes()[:100]),
+        r"train-best\.safetensors: not a readable checkpoint",
+    ),
+    "another family's": (of_another_family, r"kept: The checkpoint is of another model: modules/network/\S+ is absent"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKPOINTS)
+def test_checkpoints_that_are_not_the_runs(seodang: Seodang, name: str) -> None:
+    change, message = CHECKPOINTS[name]
+    for path in Path("kept/checkpoints").iterdir():
+        change(path)
+    refused(seodang("predict", "kept", "film"), message)
+
+
+RECORDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
+    "another family's run": ("settings.json", lambda v: v.update(family="speech"), r"No family 'speech'"),
+    "a newer version's run": ("settings.json", lambda v: v.update(format=99), r"kept: written by another version of Seodang"),
+    "no family": ("settings.json", lambda v: v.pop("family"), r"kept/settings\.json: 'family' is missing"),
+    "no settings": ("settings.json", lambda v: v.pop("resolved"), r"kept/settings\.json: 'resolved' is missing"),
+    "a lost setting": ("settings.json", lambda v: v["resolved"].pop("dropout"), r"the setting 'dropout' is missing"),
+    "a changed setting": ("settings.json", lambda v: v["resolved"].update(dropout=7), r"kept/settings\.json: dropout must be"),
+    "another size": (
+        "settings.json",
+        lambda v: v["resolved"].update(embedding_dim=3),
+        r"kept: The checkpoint is of another model",
+    ),
+    "another model": ("settings.json", lambda v: v["resolved"].update(model="best"), r"kept: stage ngrams has no checkpoint"),
+    "another vocabulary": (
+        "preprocessing.json",
+        lambda v: v.update(vocabulary={}),
+        r"kept: preprocessing\.json: not a vocabulary",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+def test_run_folders_that_were_changed(seodang: Seodang, name: str) -> None:
+    file, change, message = RECORDS[name]
+    path = Path("kept") / file
+    record = json.loads(path.read_text(encoding="utf-8"))
+    change(record)
+    path.write_text(json.dumps(record), encoding="utf-8")
+    refused(seodang("predict", "kept", "film"), message)
+
+
+def test_changed_data_is_not_resumed(seodang: Seodang, tmp_path: Path) -> None:
+    calls = iter((False, True))
+    run = sentences.train(
+        "reviews.csv", tmp_path / "cut", model="dnn", should_stop=lambda: next(calls, True), **{**sentences.TINY, "epochs": 2}
+    )
+    Path("reviews.csv").write_text(GOOD.replace(ROWS[7], "another text,good"), encoding="utf-8")
+    refused(
+        seodang("resume", str(run.path)), r"reviews\.csv has changed since .* began; train anew, or bring the old data back"
+    )
+    refused(seodang("predict", str(run.path), "film"), r"is unfinished; go on with `seodang resume")
+
+
+def test_check_lists_all_problems_of_a_messy_file_at_once(seodang: Seodang) -> None:
+    rows = ["text,label", *ROWS[:60], ",good", "film,", "a,b,c", "<br>film,Good"]
+    Path("messy.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    outcome = seodang("check", "text", "messy.csv")
+    assert outcome.code == 2 and outcome.err == ""
+    lines = outcome.out.splitlines()
+    errors = [line for line in lines if line.startswith("error: messy.csv, row ")]
+    assert [re.search(r"row (\d+)", line)[1] for line in errors] == ["64", "62", "63"]  # type: ignore[index]
+    assert any("one label in several spellings: 'Good', 'good'" in line for line in lines)
+    assert any("HTML left in the text (1 text)" in line for line in lines)
+    assert seodang("check", "text", "reviews.csv").code == 0
+
+
+def test_a_process_of_its_own_says_the_same(tmp_path: Path) -> None:
+    """The same door as a real process: nothing but the line, no traceback, no warning, nothing left behind."""
+    (tmp_path / "holes.csv").write_text(with_row("film,"), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "seodang", "train", "text", "holes.csv", "--preset", "smoke"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == (
+        "seodang: holes.csv, row 6: label is empty; remove the row or pass --skip-bad-rows (the only such row)\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["holes.csv"]
