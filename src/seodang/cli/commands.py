@@ -1,0 +1,254 @@
+"""What each command does. PyTorch is imported inside the functions that compute, never to print help."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seodang import families
+from seodang.cli.flags import given, merged
+from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
+from seodang.core.errors import DataError, RunError, SeodangError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from seodang.api import Observer, Run
+
+
+def train(args: Namespace) -> int:
+    """Train a model, and print how good it is."""
+    earlier = _earlier_run(args.settings, args.family) if args.settings else {}
+    source = args.source or earlier.get("source")
+    if source is None:
+        raise SeodangError("SOURCE is missing: name a file, a folder or a data set (`seodang data list`).")
+    base = {**_preset(args.family, args.preset), **earlier.get("given", {})}
+    settings_type = families.settings_type(args.family)
+    leaves = settings_type.leaves()
+    settings = merged(base, given(args, leaves), leaves)
+    settings_type.from_flat(settings)  # refuses at once, before anything heavy is imported
+
+    from seodang import api
+
+    def start(observers: Sequence[Observer], should_stop: Callable[[], bool]) -> Run:
+        place = {"device": args.device, "precision": args.precision, "threads": args.threads}
+        run = {"runs": args.runs, "checkpoint_seconds": args.checkpoint_seconds, "resume": args.resume}
+        return api.train(args.family, source, **place, **run, observers=observers, should_stop=should_stop, **settings)
+
+    return _watch(args, start)
+
+
+def resume(args: Namespace) -> int:
+    """Go on with an interrupted training."""
+    from seodang import api
+
+    def start(observers: Sequence[Observer], should_stop: Callable[[], bool]) -> Run:
+        options = {"threads": args.threads, "checkpoint_seconds": args.checkpoint_seconds}
+        return api.resume(args.run, **options, observers=observers, should_stop=should_stop)
+
+    return _watch(args, start)
+
+
+def evaluate(args: Namespace) -> int:
+    """Measure a run on its own test part or on other labelled data."""
+    evaluation = asdict(_load(args).evaluate(args.source, **_reading(args)))
+    if args.json:
+        write(_json(evaluation))
+    else:
+        write_evaluation(evaluation)
+    return 0
+
+
+def predict(args: Namespace) -> int:
+    """Predict texts from the command line, a file or a pipe: one line for each."""
+    if args.file is not None and args.text:
+        raise SeodangError("Give either texts or --file, not both.")
+    if args.file is None and not args.text and sys.stdin.isatty():
+        raise SeodangError("Nothing to predict: give a text in quotes, --file FILE, or pipe one text a line.")
+    run = _load(args)
+    inputs = args.text or (_piped_lines() if args.file is None else run.inputs(args.file, **_reading(args)))
+    for one, output in zip(inputs, run.predict(inputs), strict=True):
+        write(_json(_without_none(asdict(output))) if args.json else _prediction(one, output))
+    return 0
+
+
+def explain(args: Namespace) -> int:
+    """Write the report of a run and print where it is."""
+    write(str(_load(args).explain()))
+    return 0
+
+
+def export(args: Namespace) -> int:
+    """Export a run and print where the model is."""
+    write(str(_load(args).export()))
+    return 0
+
+
+def check(args: Namespace) -> int:
+    """Print everything noticeable about data; exit code 2 when it cannot be trained on."""
+    leaves = families.settings_type(args.family).leaves()
+    settings = given(args, leaves)
+    families.settings_type(args.family).from_flat(settings)
+
+    from seodang import api
+
+    findings = api.check(args.family, args.source, **settings)
+    for finding in findings:
+        if args.json:
+            write(_json(asdict(finding)))
+        else:
+            fix = f" {finding.fix}" if finding.fix else ""
+            write(f"{finding.severity}: {finding.where}: {finding.what}{fix}")
+    if not findings and not args.json:
+        write(f"{args.source}: nothing to report.")
+    return 2 if any(finding.severity == "error" for finding in findings) else 0
+
+
+def runs(args: Namespace) -> int:
+    """List the runs below a folder."""
+    from seodang.cli.listing import RunRow, run_row
+    from seodang.core.run import list_runs
+
+    rows = [run_row(folder) for folder in list_runs(Path(args.runs))]
+    if args.json:
+        for row in rows:
+            write(_json(asdict(row)))
+    elif rows:
+        write_table([column.name for column in fields(RunRow)], [tuple(asdict(row).values()) for row in rows])
+    else:
+        tell(f"No runs in {args.runs}/ yet: seodang train FAMILY SOURCE makes the first.")
+    return 0
+
+
+def data(args: Namespace) -> int:
+    """List the named data sets, or fetch one."""
+    if args.action == "get" and args.name is None:
+        raise SeodangError("NAME is missing; `seodang data list` shows the names.")
+
+    from seodang.cli.datasets import fetch, write_list
+
+    if args.action == "get":
+        fetch(args.name, as_json=args.json)
+    else:
+        write_list(as_json=args.json)
+    return 0
+
+
+def _watch(args: Namespace, start: Callable[[Sequence[Observer], Callable[[], bool]], Run]) -> int:
+    """Run a training under a view that shows it, until it ends or a signal stops it."""
+    from seodang.cli.progress import choose_view
+    from seodang.cli.stopping import Stopping
+
+    run = None
+    with Stopping() as stopping, closing(choose_view(quiet=args.quiet, as_json=args.json)) as view:
+        try:
+            run = start([stopping, view], stopping.requested)
+        except KeyboardInterrupt:
+            if stopping.path is None:  # nothing was begun
+                tell("stopped")
+                return stopping.exit_code
+    if run is None or not run.finished:
+        tell(f"stopped; go on with: seodang resume {stopping.path}")
+        return stopping.exit_code
+    if not args.json:
+        _write_result(run, quiet=args.quiet)
+    return 0
+
+
+def _write_result(run: Run, *, quiet: bool) -> None:
+    """The measures beside the yardstick, and what to do next; a single line when quiet."""
+    evaluation = run.evaluation
+    if quiet:
+        name, measure, yardstick = main_result(evaluation)
+        between = f" ({interval(measure)})" if interval(measure) else ""
+        beside = f", {evaluation['yardstick_name'] or 'yardstick'} {number(yardstick)}" if yardstick is not None else ""
+        write(f"{run.path}: {name} {number(measure['value'])}{between}{beside}")
+        return
+    write_measures(evaluation)
+    for note in evaluation["notes"]:
+        write(note)
+    sys.stdout.flush()
+    tell("next:")
+    for words in (f"explain {run.path}", f"predict {run.path} --file FILE", f"export {run.path}"):
+        tell(f"  seodang {words}")
+
+
+def _reading(args: Namespace) -> Mapping[str, Any]:
+    """The flags that say how another file than the training's is read."""
+    return {name: getattr(args, name) for name in getattr(args, "reading", ()) if hasattr(args, name)}
+
+
+def _load(args: Namespace) -> Run:
+    from seodang import api
+
+    engine = getattr(args, "engine", "torch")
+    return api.load(args.run, device=args.device, precision=args.precision, threads=args.threads, engine=engine)
+
+
+def _preset(family: str, name: str | None) -> Mapping[str, Any]:
+    if name is None:
+        return {}
+    known = families.presets(family)
+    if name not in known:
+        raise SeodangError(f"--preset must be one of {', '.join(known)}, got {name!r}.")
+    return known[name]()
+
+
+def _earlier_run(path: str, family: str) -> dict[str, Any]:
+    """The settings.json of an earlier run; its folder will do as well.
+
+    Raises: RunError: It is not there, is no run's settings, or belongs to another family.
+    """
+    file = Path(path) / "settings.json" if Path(path).is_dir() else Path(path)
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"--settings {file}: {(error.strerror or 'cannot be read').lower()}.") from None
+    except ValueError as error:
+        raise RunError(f"--settings {file}: not the settings.json of a run ({error}).") from None
+    if not isinstance(record, dict) or not {"family", "source", "given"} <= record.keys():
+        raise RunError(f"--settings {file}: not the settings.json of a run.")
+    if record["family"] != family:
+        raise RunError(f"--settings {file}: a run of family {record['family']}, not {family}.")
+    return record
+
+
+def _piped_lines() -> list[str]:
+    """One text a line from standard input.
+
+    Raises: DataError: It is empty or not UTF-8.
+    """
+    lines = sys.stdin.buffer.read().splitlines()
+    if not lines:
+        raise DataError("standard input: empty; pipe one text a line.")
+    texts = []
+    for row, line in enumerate(lines, start=1):
+        try:
+            texts.append(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise DataError(f"standard input, line {row}: not UTF-8 ({error.reason}); convert it first.") from None
+    return texts
+
+
+def _prediction(one: Any, output: Any) -> str:
+    """A prediction for people: label, its probability, the beginning of what was asked; anything else as JSON."""
+    answer = asdict(output)
+    if "probabilities" not in answer:
+        return _json(_without_none(answer))
+    question = " ".join(str(getattr(one, "text", one)).split())
+    note = f"  [{answer['note']}]" if answer.get("note") else ""
+    return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}\t{question}{note}"
+
+
+def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

@@ -1,0 +1,244 @@
+"""`seodang`: one parser for all commands, and the door where every foreseen error becomes one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import seodang
+from seodang import families
+from seodang.cli import commands
+from seodang.cli.flags import Parser, add_settings, spell
+from seodang.cli.tables import tell
+from seodang.core.errors import SeodangError
+
+INTERRUPTED = 130
+BROKEN_PIPE = 141  # what a shell reports of a program that wrote to a closed pipe
+OUT_OF_MEMORY = 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:    argv: The words after `seodang`; those of this process when left out.
+    Returns: The exit code: 0, 2 the user's input, 3 the machine, 4 training diverged, 130 or 143 stopped by a signal.
+    """
+    try:
+        code = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return code
+    except SeodangError as error:
+        tell(f"seodang: {error.render(spell)}")
+        return error.exit_code
+    except MemoryError:
+        tell("seodang: out of memory; give smaller batches or less data, or close other programs.")
+        return OUT_OF_MEMORY
+    except KeyboardInterrupt:
+        tell("stopped")
+        return INTERRUPTED
+    except BrokenPipeError:  # `seodang runs | head`: whoever reads has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _run(argv: list[str]) -> int:
+    parsers = build(argv)
+    if not argv:
+        parsers[""].print_help()
+        return 0
+    if argv[0] not in parsers and not argv[0].startswith("-"):
+        near = difflib.get_close_matches(argv[0], parsers, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "`seodang --help` lists the commands."
+        raise SeodangError(f"No command {argv[0]!r}. {hint}")
+    try:
+        args, unknown = parsers[""].parse_known_args(argv)
+    except SystemExit as done:  # --help and --version have printed what was asked
+        return int(done.code or 0)
+    if "family" in args:
+        families.settings_type(args.family)  # a wrong family explains why none of its flags is known
+    if unknown:
+        parsers[argv[0]].refuse(unknown)
+    command: Command = args.command
+    return command(args)
+
+
+def build(argv: Sequence[str]) -> dict[str, Parser]:
+    """The parser of each command by its name, and under "" the one of all.
+
+    Args: argv: The words to be parsed. Only their command gets its arguments, and only their family's settings become flags.
+    """
+    top = Parser(prog="seodang", description="From your own data to a trained, measured, explained and exported model.")
+    top.add_argument("--version", action="version", version=f"seodang {seodang.__version__}")
+    subparsers = top.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    parsers = {"": top}
+    for name, (command, summary, add_arguments) in COMMANDS.items():
+        parser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
+        if name in argv[:1]:
+            parser.set_defaults(command=command)
+            add_arguments(parser, argv[1:])
+        parsers[name] = parser
+    return parsers
+
+
+def _add_train(parser: Parser, words: Sequence[str]) -> None:
+    family = _add_family(parser, words)
+    parser.add_argument("source", metavar="SOURCE", nargs="?", help="file, folder or name of a data set")
+    options = parser.add_argument_group("options of the run")
+    known = f": {', '.join(families.presets(family))}" if family else ""
+    options.add_argument("--preset", metavar="NAME", help=f"start from named settings{known}; flags go before them")
+    options.add_argument(
+        "--settings", metavar="FILE", help="repeat a run from its settings.json; flags, and SOURCE when given, go before it"
+    )
+    _add_place(options)
+    options.add_argument("--runs", metavar="DIR", default="runs", help="folder of the run folders (default runs)")
+    _add_training(options)
+    options.add_argument("--resume", action="store_true", help="go on with the unfinished run of equal settings and data")
+    if family:
+        add_settings(parser, families.settings_type(family).leaves())
+
+
+def _add_resume(parser: Parser, words: Sequence[str]) -> None:
+    parser.add_argument("run", metavar="RUN", help="run folder, e.g. runs/text-1")
+    _add_threads(parser)
+    _add_training(parser)
+
+
+def _add_evaluate(parser: Parser, words: Sequence[str]) -> None:
+    _add_run(parser, words)
+    parser.add_argument("source", metavar="SOURCE", nargs="?", help="labelled data; left out: the run's own test part")
+    _add_reading(parser, words)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _add_predict(parser: Parser, words: Sequence[str]) -> None:
+    _add_run(parser, words)
+    parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
+    parser.add_argument("--file", metavar="FILE", help="file to predict, read as in training; labels are not needed")
+    _add_reading(parser, words)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line: label, probabilities")
+    parser.add_argument("--engine", default="torch", help="torch, or onnx after `seodang export` (default torch)")
+
+
+def _add_run(parser: Parser, words: Sequence[str]) -> None:
+    parser.add_argument("run", metavar="RUN", help="run folder, e.g. runs/text-1")
+    _add_place(parser, precision="f32")
+
+
+def _add_reading(parser: Parser, words: Sequence[str]) -> None:
+    """The flags that say how a file is read, of the family that the run on the command line belongs to."""
+    family = next(filter(None, (family_of_run(word) for word in words)), None)
+    if family in families.names():
+        wanted = families.reading(family)
+        add_settings(parser, (leaf for leaf in families.settings_type(family).leaves() if leaf.name in wanted))
+        parser.set_defaults(reading=wanted)
+
+
+def family_of_run(word: str) -> str:
+    """The family that a run folder names, or nothing where the word is no run folder."""
+    try:
+        return str(json.loads((Path(word) / "settings.json").read_text(encoding="utf-8"))["family"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _add_check(parser: Parser, words: Sequence[str]) -> None:
+    family = _add_family(parser, words)
+    parser.add_argument("source", metavar="SOURCE", help="file, folder or name of a data set")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
+    if family:
+        leaves = families.settings_type(family).leaves()
+        add_settings(parser, (leaf for leaf in leaves if leaf.path[0] == "data"))
+
+
+def _add_runs(parser: Parser, words: Sequence[str]) -> None:
+    parser.add_argument("--runs", metavar="DIR", default="runs", help="folder of the run folders (default runs)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a run")
+
+
+def _add_data(parser: Parser, words: Sequence[str]) -> None:
+    parser.add_argument("action", metavar="ACTION", type=_one_of("list", "get"), help="list or get")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="data set to fetch into the cache")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a data set")
+
+
+def _add_family(parser: Parser, words: Sequence[str]) -> str | None:
+    """The argument that names a family; gives the one that is named, if it is there."""
+    family = next((word for word in words if word in families.names()), None)
+    verb = parser.prog.split()[-1]
+    known = "; ".join(f"{name}: {families.summary(name)}" for name in families.names())
+    parser.add_argument("family", metavar="FAMILY", help=known.replace("%", "%%"))
+    parser.usage = f"seodang {verb} {family or 'FAMILY'} SOURCE [options]"
+    if family is None:
+        parser.epilog = f"seodang {verb} FAMILY --help shows the settings of a family, each a flag."
+    return family
+
+
+def _add_place(group: argparse._ActionsContainer, precision: str = "auto") -> None:
+    group.add_argument("--device", metavar="NAME", default="auto", help="auto, cpu, cuda or mps (default auto)")
+    group.add_argument("--precision", metavar="NAME", default=precision, help=f"auto, f32 or bf16 (default {precision})")
+    _add_threads(group)
+
+
+def _add_threads(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--threads", metavar="N", type=_number(int, 1), help="CPU threads (at least 1; default: all that this process may use)"
+    )
+
+
+def _add_training(group: argparse._ActionsContainer) -> None:
+    group.add_argument(
+        "--checkpoint-seconds",
+        metavar="X",
+        type=_number(float, 0),
+        default=60.0,
+        help="least time between two checkpoints within an epoch (at least 0; default 60)",
+    )
+    group.add_argument("--quiet", action="store_true", help="print the final result only")
+    group.add_argument("--json", action="store_true", help="print one JSON object for each event, and nothing else")
+
+
+def _number(kind: type[int] | type[float], least: int) -> Callable[[str], float]:
+    """A reader of numbers that are at least so much."""
+
+    def read(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value < float("inf"):
+            name = "a whole number" if kind is int else "a number"
+            raise argparse.ArgumentTypeError(f"must be {name} of at least {least}, got {text!r}")
+        return value
+
+    return read
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    """A reader of one word out of a few."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"must be {' or '.join(words)}, got {text!r}")
+        return text
+
+    return read
+
+
+Command = Callable[[argparse.Namespace], int]
+AddArguments = Callable[[Parser, Sequence[str]], None]
+COMMANDS: dict[str, tuple[Command, str, AddArguments]] = {
+    "train": (commands.train, "train a model on a file, a folder or a named data set", _add_train),
+    "resume": (commands.resume, "go on with an interrupted training, exactly", _add_resume),
+    "evaluate": (commands.evaluate, "measure a run on its test part or on other labelled data", _add_evaluate),
+    "predict": (commands.predict, "predict texts, a file, or what is piped in", _add_predict),
+    "explain": (commands.explain, "write the report of a run: pictures, tables, mistakes", _add_run),
+    "export": (commands.export, "write a run as ONNX, proven equal", _add_run),
+    "check": (commands.check, "report everything noticeable about data before training", _add_check),
+    "runs": (commands.runs, "list runs: status, main measure, yardstick", _add_runs),
+    "data": (commands.data, "list the named data sets, or fetch one", _add_data),
+}
