@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from seodang import families
 from seodang.core.errors import DataError
-from seodang.core.settings import Field, Settings, TrainingSettings, read_by
+from seodang.core.settings import Field, Settings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class ToyModel(Settings):
     rate: float | None = Field(None, gt=0, description="how fast")
     cut: float | None = Field(1.5, description="where to cut")
     variant: Literal["wide", "deep"] = Field("wide", description="which model")
-    width: int = Field(8, ge=1, description="units", json_schema_extra=read_by(variant=("wide",)))
+    width: int = Field(8, ge=1, description="units", read_by={"variant": ("wide",)})
     sizes: tuple[int, ...] = Field((3, 4), description="sizes of filters")
     step_seconds: float = Field(0.0, ge=0, description="time that a step takes at least")
 

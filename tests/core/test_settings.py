@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from seodang.core.errors import SettingsError
-from seodang.core.settings import Field, Settings, TrainingSettings, markdown_table, read_by
+from seodang.core.settings import Field, Settings, TrainingSettings, markdown_table
 
 
 class Network(Settings):
@@ -16,7 +17,7 @@ class Network(Settings):
 
     model: Literal["cnn", "lstm"] = Field("cnn", description="which network")
     depth: int = Field(4, ge=1, le=6, description="times height and width are halved")
-    hidden_size: int = Field(64, ge=1, description="state", json_schema_extra=read_by(model=("lstm",)))
+    hidden_size: int = Field(64, ge=1, description="state", read_by={"model": ("lstm",)})
     widths: tuple[int, ...] = Field((8, 16), description="channels of each level")
     dropout: float | None = Field(None, ge=0, lt=1, description="part switched off")
     mirrored: bool = Field(False, description="flip | mirror images")
@@ -84,14 +85,14 @@ def test_values_are_kept_as_given() -> None:
 def test_flat_and_back() -> None:
     settings = Example.from_flat({"depth": 2, "widths": (4,), "seed": 5})
     assert Example.from_resolved(settings.to_flat()) == settings
-    assert Example.model_validate_json(settings.model_dump_json()) == settings
+    assert Example.from_resolved(json.loads(json.dumps(settings.to_flat()))) == settings
     assert settings.replaced(depth=3).network.depth == 3
     with pytest.raises(SettingsError, match="depth must be between 1 and 6, got 7"):
         settings.replaced(depth=7)
 
 
 def test_settings_are_frozen() -> None:
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="depth"):
         Example().network.depth = 3
 
 

@@ -128,7 +128,7 @@ def cpu_features() -> tuple[str, ...]:
 
 def environment(device: Device) -> dict[str, Any]:
     """What must be equal for a run to repeat byte for byte."""
-    packages = ("seodang", "torch", "numpy", "scikit-learn", "safetensors", "pydantic")
+    packages = ("seodang", "torch", "numpy", "scikit-learn", "safetensors")
     return {
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from seodang.core.settings import Field, Settings, TrainingSettings, read_by
+from seodang.core.settings import Field, Settings, TrainingSettings
 
 ModelName = Literal["best", "dnn", "cnn", "rnn", "gru", "lstm"]
 NETWORKS = ("dnn", "cnn", "rnn", "gru", "lstm")
@@ -21,7 +21,7 @@ class DataSettings(Settings):
     unlabelled: str | None = Field(
         None,
         description="file of texts without labels to learn from as well; 'own' takes those that come with a named data set",
-        json_schema_extra=read_by(model=("best",)),
+        read_by={"model": ("best",)},
     )
 
 
@@ -36,14 +36,14 @@ class TokenSettings(Settings):
         ge=10,
         le=1_000_000,
         description="most frequent tokens that get a number; best takes all that training has twice",
-        json_schema_extra=read_by(model=NETWORKS),
+        read_by={"model": NETWORKS},
     )
     max_length: int = Field(
         400,
         ge=4,
         le=100_000,
         description="tokens read of each text, the rest is cut off; best reads all",
-        json_schema_extra=read_by(model=NETWORKS),
+        read_by={"model": NETWORKS},
     )
 
 
@@ -52,37 +52,35 @@ class ModelSettings(Settings):
 
     model: ModelName = Field("best", description="which model; best is the strongest here, the others are single networks")
     embedding_dim: int | None = Field(
-        None, ge=1, le=4096, description="numbers that stand for a word", json_schema_extra=read_by(model=NETWORKS)
+        None, ge=1, le=4096, description="numbers that stand for a word", read_by={"model": NETWORKS}
     )
     hidden_size: int = Field(
-        64, ge=1, le=4096, description="state of a recurrent layer, each way", json_schema_extra=read_by(model=RECURRENT)
+        64, ge=1, le=4096, description="state of a recurrent layer, each way", read_by={"model": RECURRENT}
     )
-    filters: int = Field(250, ge=1, le=8192, description="convolution filters", json_schema_extra=read_by(model=("cnn",)))
-    kernel_size: int = Field(
-        3, ge=1, le=64, description="words a filter sees at once", json_schema_extra=read_by(model=("cnn",))
-    )
+    filters: int = Field(250, ge=1, le=8192, description="convolution filters", read_by={"model": ("cnn",)})
+    kernel_size: int = Field(3, ge=1, le=64, description="words a filter sees at once", read_by={"model": ("cnn",)})
     dense_size: int = Field(
-        250, ge=1, le=8192, description="units of the dense layer before the last", json_schema_extra=read_by(model=NETWORKS)
+        250, ge=1, le=8192, description="units of the dense layer before the last", read_by={"model": NETWORKS}
     )
     dropout: float | None = Field(
         None,
         ge=0,
         lt=1,
         description="part of the dense units switched off while training, and of the embeddings where no words are left out",
-        json_schema_extra=read_by(model=NETWORKS),
+        read_by={"model": NETWORKS},
     )
     word_dropout: float | None = Field(
-        None, ge=0, lt=1, description="part of the words left out while training", json_schema_extra=read_by(model=NETWORKS)
+        None, ge=0, lt=1, description="part of the words left out while training", read_by={"model": NETWORKS}
     )
     pooling: Literal["mean", "flatten", "max", "last"] | None = Field(
         None,
         description="how words are joined: mean or flatten (dnn); max over the states or the last (rnn, gru, lstm)",
-        json_schema_extra=read_by(model=("dnn", *RECURRENT)),
+        read_by={"model": ("dnn", *RECURRENT)},
     )
     read_padding: bool = Field(
         False,
         description="pad every text to max_length and let the network read the zeros, as Keras does without a mask",
-        json_schema_extra=read_by(model=NETWORKS),
+        read_by={"model": NETWORKS},
     )
 
 
