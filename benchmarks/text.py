@@ -158,20 +158,30 @@ def load_keras_weights(network: TextNetwork, weights: list[np.ndarray[Any, Any]]
 
 
 def accuracy(options: argparse.Namespace) -> dict[str, Any]:
-    """Test accuracy at the epoch that is best on held-out films."""
-    result: dict[str, dict[str, list[float]]] = {}
+    """Test accuracy at the epoch that is best on held-out films; saved after every seed, since all of them take hours."""
+    result: dict[str, Any] = {"tutorial_epochs": options.epochs, **{model: {} for model in MODELS}}
     with tempfile.TemporaryDirectory() as folder:
         data, _ = keras_data(Path(folder))
-        for model in MODELS:
-            result[model] = {"keras": [], "classic": [], "shipped": []}
-            for seed in range(options.seeds):
-                keras = ask_keras(options, "train", data, model, "--epochs", str(options.epochs), "--seed", str(seed))
-                result[model]["keras"].append(max(keras["epochs"], key=lambda row: row["validation"])["test"])
-                settings = {**classic(), "epochs": options.epochs}
-                result[model]["classic"].append(test_accuracy({**settings, "model": model, "seed": seed}, folder))
-                result[model]["shipped"].append(test_accuracy({"model": model, "seed": seed}, folder))
-                print(f"{model}, seed {seed}: " + ", ".join(f"{k} {v[-1]:.4f}" for k, v in result[model].items()), flush=True)
-    table(["model", "keras", "classic", "shipped"], [[model, *(spread(v) for v in result[model].values())] for model in MODELS])
+
+        def keras(model: str, seed: int) -> float:
+            found = ask_keras(options, "train", data, model, "--epochs", str(options.epochs), "--seed", str(seed))
+            return float(max(found["epochs"], key=lambda row: row["validation"])["test"])
+
+        def classic_network(model: str, seed: int) -> float:
+            return test_accuracy({**classic(), "epochs": options.epochs, "model": model, "seed": seed}, folder)
+
+        def shipped(model: str, seed: int) -> float:
+            return test_accuracy({"model": model, "seed": seed}, folder)
+
+        for side, measured in (("shipped", shipped), ("classic", classic_network), ("keras", keras)):
+            for model in reversed(MODELS):
+                result[model][side] = []
+                for seed in range(options.seeds):
+                    result[model][side].append(measured(model, seed))
+                    print(f"{side} {model}, seed {seed}: {result[model][side][-1]:.4f}", flush=True)
+                    save("accuracy", result)
+    sides = ("keras", "classic", "shipped")
+    table(["model", *sides], [[model, *(spread(result[model][side]) for side in sides)] for model in MODELS])
     return result
 
 
@@ -195,7 +205,8 @@ def best(options: argparse.Namespace) -> dict[str, Any]:
             found["yardstick"].append(evaluation["yardstick"]["accuracy"]["value"])
             found["without_repeats"].append(accuracy_without_repeats(evaluation))
             print(f"{name}, seed {seed}: " + ", ".join(f"{k} {v[-1]:.4f}" for k, v in found.items() if v), flush=True)
-        result[name] = found
+            result[name] = found
+            save("best", result)
         minutes = statistics.mean(found["minutes"])
         apart = spread(found["without_repeats"])
         rows.append([name, spread(found["accuracy"]), f"{found['yardstick'][0]:.4f}", apart, f"{minutes:.1f} min"])
