@@ -14,6 +14,7 @@ Needs the data set `imdb` (SEODANG_MIRROR or a download) and, for Keras, the env
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 import statistics
@@ -50,12 +51,15 @@ def main() -> None:
     parser.add_argument("part", choices=["speed", "parity", "accuracy", "best", "predict", "all"])
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=10, help="epochs of the tutorial's models in `accuracy`")
+    parser.add_argument(
+        "--only", help="one side of `accuracy` (shipped, classic, keras), one data set of `best`; written to a file of its own"
+    )
     parser.add_argument("--keras", default=str(KERAS), help="python of the environment with Keras")
     options = parser.parse_args()
     parts = {"speed": speed, "parity": parity, "accuracy": accuracy, "best": best, "predict": predict}
     for name, part in parts.items():
         if options.part in (name, "all"):
-            save(name, part(options))
+            save(name, options, part(options))
 
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
@@ -173,15 +177,15 @@ def accuracy(options: argparse.Namespace) -> dict[str, Any]:
         def shipped(model: str, seed: int) -> float:
             return test_accuracy({"model": model, "seed": seed}, folder)
 
-        for side, measured in (("shipped", shipped), ("classic", classic_network), ("keras", keras)):
-            for model in reversed(MODELS):
-                result[model][side] = []
-                for seed in range(options.seeds):
-                    result[model][side].append(measured(model, seed))
-                    print(f"{side} {model}, seed {seed}: {result[model][side][-1]:.4f}", flush=True)
-                    save("accuracy", result)
-    sides = ("keras", "classic", "shipped")
-    table(["model", *sides], [[model, *(spread(result[model][side]) for side in sides)] for model in MODELS])
+        sides = {"shipped": shipped, "classic": classic_network, "keras": keras}
+        chosen = [side for side in sides if options.only in (None, side)]
+        for side, model in itertools.product(chosen, reversed(MODELS)):
+            result[model][side] = []
+            for seed in range(options.seeds):
+                result[model][side].append(sides[side](model, seed))
+                print(f"{side} {model}, seed {seed}: {result[model][side][-1]:.4f}", flush=True)
+                save("accuracy", options, result)
+    table(["model", *chosen], [[model, *(spread(result[model][side]) for side in chosen)] for model in MODELS])
     return result
 
 
@@ -191,9 +195,11 @@ def best(options: argparse.Namespace) -> dict[str, Any]:
     rows = []
     for name, source, extra in (
         ("imdb", "imdb", {}),
-        ("imdb + 50,000 unlabelled", "imdb", {"unlabelled": "own"}),
+        ("imdb-unlabelled", "imdb", {"unlabelled": "own"}),
         ("nsmc-rebuilt", "nsmc-rebuilt", {}),
     ):
+        if options.only not in (None, name):
+            continue
         found: dict[str, list[float]] = {"accuracy": [], "minutes": [], "yardstick": [], "without_repeats": []}
         for seed in range(options.seeds):
             with tempfile.TemporaryDirectory() as folder:
@@ -206,7 +212,7 @@ def best(options: argparse.Namespace) -> dict[str, Any]:
             found["without_repeats"].append(accuracy_without_repeats(evaluation))
             print(f"{name}, seed {seed}: " + ", ".join(f"{k} {v[-1]:.4f}" for k, v in found.items() if v), flush=True)
             result[name] = found
-            save("best", result)
+            save("best", options, result)
         minutes = statistics.mean(found["minutes"])
         apart = spread(found["without_repeats"])
         rows.append([name, spread(found["accuracy"]), f"{found['yardstick'][0]:.4f}", apart, f"{minutes:.1f} min"])
@@ -303,7 +309,7 @@ def table(headers: list[str], rows: list[list[str]]) -> None:
     sys.stdout.flush()
 
 
-def save(part: str, result: dict[str, Any]) -> None:
+def save(part: str, options: argparse.Namespace, result: dict[str, Any]) -> None:
     """Keep the figures with the machine they belong to."""
     machine = {
         "cpu": next(
@@ -316,7 +322,8 @@ def save(part: str, result: dict[str, Any]) -> None:
         "seodang": seodang.__version__,
     }
     (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / f"text-{part}.json").write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
+    name = f"text-{part}" + (f"-{options.only}" if options.only else "")
+    (HERE / "results" / f"{name}.json").write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
