@@ -184,6 +184,12 @@ def test_an_unknown_setting_is_refused() -> None:
         TextClassifier(settings={"droput": 0.3}).fit(*reviews(0))
 
 
+def test_a_setting_given_as_an_argument_is_shown_its_place() -> None:
+    message = r"no argument dropout; its arguments are batch_size, .*, vocabulary_size\. .*: settings=\{'dropout': 0\.3\}"
+    with pytest.raises(TypeError, match=message):
+        TextClassifier(dropout=0.3)
+
+
 def test_predict_before_fit_is_refused() -> None:
     with pytest.raises(NotFittedError):
         TextClassifier().predict(["a film"])

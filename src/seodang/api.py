@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,14 @@ import torch
 
 from seodang import families
 from seodang.core.device import Device, choose_device, environment
-from seodang.core.errors import RunError, SettingsError
+from seodang.core.errors import DataError, RunError, SettingsError
 from seodang.core.family import Evaluation, Family, Prepared, StageContext, Trained
 from seodang.core.run import FORMAT, RunFolder, list_runs
 from seodang.core.seeds import mix
 from seodang.core.settings import Settings, alternatives
 from seodang.core.tensorboard import TensorBoardLog
 from seodang.core.trainer import Event, Finished, Warned, fit
-from seodang.core.values import Finding
+from seodang.core.values import Finding, Refused
 
 AnyFamily = Family[Any, Any, Any]
 
@@ -119,10 +119,12 @@ def resume(
     settings = _settings_from(family, folder, record)
     available = torch.cuda.is_available() if before["device"] == "cuda" else True
     place = choose_device(before["device"] if available else "auto", before["precision"], threads or before["threads"])
+    why = "device and precision as the run began" if available else f"{before['device']}, where the run began, is gone"
     data = family.read(record["source"], family.settings_type.from_flat(record["given"]))
     if family.checksum(data) != before["data"]["checksum"]:
         raise RunError(f"{record['source']} has changed since {path} began; train anew, or bring the old data back.")
     prepared = Prepared(settings, record["reasons"], folder.read_json("preprocessing.json"))
+    place = replace(place, reason=why)
     changes = _changes(before, _environment(family, place))
     messages = [f"Exactness ends: {changes}; the run goes on but will not equal an uninterrupted one."] if changes else []
     with folder.locked():
@@ -192,8 +194,7 @@ class Run:
     @property
     def evaluation(self) -> dict[str, Any]:
         """What evaluation.json says: measures with intervals, yardstick, tables."""
-        found: dict[str, Any] = self.folder.read_json("evaluation.json")
-        return found
+        return dict(self.folder.read_json("evaluation.json"))
 
     @cached_property
     def trained(self) -> Trained[Any]:
@@ -216,11 +217,23 @@ class Run:
             raise RunError(f"{self.path}: {error}") from error
 
     def predict(self, inputs: Any) -> Any:
-        """One output for one input, a list for a list (for text: `Scores` for each text)."""
-        if isinstance(inputs, list | tuple):
-            kind = self._family.input_type
-            return self._family.predict(self.predictor, [one if isinstance(one, kind) else kind(one) for one in inputs])
-        return self.predict([inputs])[0]
+        """One output for one input, a list for a list (for text: `Scores` for each text).
+
+        Raises: DataError: An input gets no answer; says which. `predict_each` answers the others.
+        """
+        if not isinstance(inputs, list | tuple):
+            return self.predict([inputs])[0]
+        outputs = self.predict_each(inputs)
+        for number, (one, output) in enumerate(zip(inputs, outputs, strict=True), start=1):
+            if isinstance(output, Refused):
+                where = getattr(one, "where", "") or f"{self._family.input_type.__name__.lower()} {number} of {len(inputs)}"
+                raise DataError(f"{where}: {output.error}.")
+        return outputs
+
+    def predict_each(self, inputs: Sequence[Any]) -> list[Any]:
+        """One output for each input; in place of one that cannot be given stands a `Refused`, which says why."""
+        kind = self._family.input_type
+        return self._family.predict(self.predictor, [one if isinstance(one, kind) else kind(one) for one in inputs])
 
     def inputs(self, source: str | Path, **reading: Any) -> list[Any]:
         """The inputs in a file, read as in training unless told otherwise (`text_column=...`); no labels are needed."""

@@ -44,6 +44,8 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         device, precision, threads: Where and how to compute; chosen by themselves when left alone.
         random_state: An int is the seed itself; a RandomState or None draws one.
 
+    Raises: TypeError: There is no argument of that name.
+
     Attributes:
         classes_: The labels, sorted, (classes,).
         predictor_: The trained model (see `seodang.families.text.predictor`).
@@ -67,7 +69,14 @@ class TextClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         precision: str = "auto",
         threads: int | None = None,
         random_state: int | np.random.RandomState | None = 0,
+        **unknown: Any,
     ) -> None:
+        if unknown:
+            name, value = next(iter(unknown.items()))
+            raise TypeError(
+                f"TextClassifier has no argument {name}; its arguments are {', '.join(self._get_param_names())}. "
+                f"Any other setting of the text family goes into `settings`: settings={{{name!r}: {value!r}}}."
+            )
         self.model = model
         self.tokens = tokens
         self.vocabulary_size = vocabulary_size

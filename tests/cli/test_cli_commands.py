@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from toy import Seodang
 
 from seodang.core.errors import DivergedError, MachineError
@@ -96,6 +97,59 @@ def test_settings_of_something_else_are_refused(seodang: Seodang, content: str |
     assert "other.json" in outcome.err
 
 
+def test_settings_say_what_is_read_of_them(seodang: Seodang) -> None:
+    seodang("train", "toy", "rows.txt", *SMOKE, "--quiet")
+    told = seodang("train", "toy", "--settings", "runs/toy-1").err.splitlines()
+    assert told[0] == "settings: what stands under 'given' in runs/toy-1; all others are chosen anew"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 7, "--epochs is 7 under 'resolved', which is not read, and 1 by 'given' or by default; "),
+        (
+            "variant",
+            "deep",
+            "--variant is \"deep\" under 'resolved', which is not read, and \"wide\" by 'given' or by default; ",
+        ),
+        ("sizes", [9], "--sizes is [9] under 'resolved', which is not read, and [3, 4] by 'given' or by default; "),
+    ],
+)
+def test_an_edit_that_would_not_be_read_is_refused(seodang: Seodang, name: str, value: Any, message: str) -> None:
+    seodang("train", "toy", "rows.txt", *SMOKE, "--learning-rate", "1", "--quiet")
+    path = Path("runs/toy-1/settings.json")
+    record = json.loads(path.read_text())
+    record["resolved"][name] = value
+    path.write_text(json.dumps(record))
+    outcome = seodang("train", "toy", "--settings", "runs/toy-1")
+    assert outcome.code == 2
+    flag = f"--{name}"
+    assert outcome.err == f"seodang: --settings runs/toy-1: {message}write it under 'given', or give {flag} as a flag.\n"
+    words = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    flags = [*SMOKE, "--settings", "runs/toy-1", flag, *words]
+    assert seodang("train", "toy", *flags, "--quiet").code == 0
+    record["given"][name] = value
+    path.write_text(json.dumps(record))
+    if name != "variant":  # the other variant does not read the preset's width
+        assert seodang("train", "toy", "--settings", "runs/toy-1", "--quiet").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--settings", "runs/toy-1"],
+        ["--settings=runs/toy-1", "rows.txt"],
+        ["--settings", "runs/toy-1/settings.json", "--epochs", "1"],
+        ["--quiet", "--settings", "runs/toy-1", "--depth", "3"],
+    ],
+)
+def test_settings_without_a_family_name_the_family(seodang: Seodang, words: list[str]) -> None:
+    seodang("train", "toy", "rows.txt", *SMOKE, "--quiet")
+    outcome = seodang("train", *words)
+    path = next(word for word in " ".join(words).replace("=", " ").split() if word.startswith("runs/"))
+    assert (outcome.code, outcome.err) == (2, f"seodang: FAMILY is missing: write `seodang train toy --settings {path}`.\n")
+
+
 def test_evaluate_prints_measures_tables_and_notes_as_they_are(seodang: Seodang) -> None:
     seodang("train", "toy", "rows.txt", *SMOKE, "--quiet")
     text = seodang("evaluate", "runs/toy-1").out
@@ -119,6 +173,30 @@ def test_predict_takes_texts_a_file_or_a_pipe(seodang: Seodang, monkeypatch: pyt
     assert json.loads(rows[0]) == {"label": "good", "probabilities": {"bad": 0.25, "good": 0.75}}
     monkeypatch.setattr(sys, "stdin", Pipe("영화\n정말 좋다\n".encode()))
     assert len(seodang("predict", "runs/toy-1", "--json").out.splitlines()) == 2
+
+
+def test_rows_without_a_prediction_are_marked_and_told_at_the_end(seodang: Seodang, monkeypatch: pytest.MonkeyPatch) -> None:
+    seodang("train", "toy", "rows.txt", *SMOKE, "--quiet")
+    monkeypatch.setattr(sys, "stdin", Pipe(b"fine\n\nwell\n"))
+    outcome = seodang("predict", "runs/toy-1")
+    assert outcome.code == 2
+    assert outcome.out == "good\t0.7500\tfine\n-\t-\t  [no prediction: text is empty]\ngood\t0.7500\twell\n"
+    assert outcome.err == (
+        "seodang: standard input, line 2: text is empty (no prediction for 1 of 3 rows: standard input, line 2).\n"
+    )
+    Path("holes.txt").write_text("one\n" + "\n" * 7 + "two\n")
+    outcome = seodang("predict", "runs/toy-1", "--file", "holes.txt", "--json")
+    assert [sorted(json.loads(line)) for line in outcome.out.splitlines()][:2] == [["label", "probabilities"], ["error"]]
+    assert json.loads(outcome.out.splitlines()[1]) == {"error": "text is empty"}
+    assert outcome.err.endswith(
+        "(no prediction for 7 of 9 rows: " + "; ".join(f"holes.txt, line {n}" for n in range(2, 7)) + "; ...).\n"
+    )
+
+
+def test_a_text_of_the_command_line_without_a_prediction_is_refused(seodang: Seodang) -> None:
+    seodang("train", "toy", "rows.txt", *SMOKE, "--quiet")
+    outcome = seodang("predict", "runs/toy-1", "fine", "")
+    assert (outcome.code, outcome.out, outcome.err) == (2, "", "seodang: text 2 of 2: text is empty.\n")
 
 
 @pytest.mark.parametrize(
@@ -186,6 +264,8 @@ def test_data_lists_the_named_sets(seodang: Seodang) -> None:
     assert {"imdb", "rotten-tomatoes"} <= {row["name"] for row in rows}
     text = seodang("data", "list").out
     assert "rotten-tomatoes" in text
+    assert [json.loads(line)["name"] for line in seodang("data", "list", "imdb", "--json").out.splitlines()] == ["imdb"]
+    assert "rotten-tomatoes" not in seodang("data", "list", "imdb").out
     assert "licence" in text.splitlines()[0]
 
 
@@ -194,6 +274,7 @@ def test_data_lists_the_named_sets(seodang: Seodang) -> None:
     [
         (["data", "get"], "NAME is missing"),
         (["data", "get", "imbd"], "Did you mean imdb?"),
+        (["data", "list", "imbd"], "Did you mean imdb?"),
         (["data", "fetch"], "ACTION must be list or get, got 'fetch'."),
         (["trian", "toy", "rows.txt"], "No command 'trian'. Did you mean train?"),
         (["train", "tyo", "rows.txt"], "No family 'tyo'. Did you mean toy?"),
@@ -244,6 +325,25 @@ def test_exit_codes_of_the_machine_divergence_and_interruption(
     assert outcome.code == code
     assert outcome.err.count("\n") == 1
     assert "{" not in outcome.err
+
+
+def test_the_memory_of_the_cpu_is_one_line_too(seodang: Seodang, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        return torch.empty(1 << 50)  # more than any machine has: PyTorch's own error
+
+    monkeypatch.setattr("seodang.api.check", fail)
+    outcome = seodang("check", "toy", "rows.txt")
+    assert (outcome.code, outcome.out) == (3, "")
+    assert outcome.err == "seodang: out of memory; give smaller batches or less data, or close other programs.\n"
+
+
+def test_another_runtime_error_keeps_its_traceback(seodang: Seodang, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("a shape of something")
+
+    monkeypatch.setattr("seodang.api.check", fail)
+    with pytest.raises(RuntimeError, match="a shape of something"):
+        seodang("check", "toy", "rows.txt")
 
 
 def test_the_unforeseen_keeps_its_traceback(seodang: Seodang, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_a_signal_saves_the_training_and_both_ways_to_go_on_end_it(
     assert err == "stopped; go on with: seodang resume runs/toy-1\n"
     last = json.loads(out.splitlines()[-1])
     assert (last["event"], last["complete"]) == ("finished", False)
-    assert list((folder / "runs/toy-1/checkpoints").glob("train-step-*.safetensors"))
+    assert (folder / f"runs/toy-1/checkpoints/train-step-{last['step']:08}.safetensors").exists()  # not a step is lost
     resumed = start(folder, environment, *going_on, "--quiet")
     out, err = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, err
@@ -70,6 +70,34 @@ def test_a_closed_pipe_ends_quietly(environment: dict[str, str]) -> None:
     os.close(writer)
     assert done.stderr == b""
     assert done.returncode == 141
+
+
+def test_a_resumed_run_does_not_say_that_the_device_was_asked_for(folder: Path, environment: dict[str, str]) -> None:
+    process = start(folder, environment, *TRAIN, "--json")
+    assert process.stdout is not None
+    while json.loads(process.stdout.readline())["event"] != "stepped":
+        pass
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    _, err = start(folder, environment, "resume", "runs/toy-1").communicate(timeout=120)
+    assert re.search(r"^device: cpu, \w+, \d+ threads? \(device and precision as the run began\)$", err, re.MULTILINE)
+
+
+def test_a_home_that_cannot_be_written_to_is_no_matter(folder: Path, environment: dict[str, str]) -> None:
+    """Matplotlib has a folder there; that it makes another for itself is nothing to report, all else is."""
+    start(folder, environment, "train", "toy", "rows.txt", "--preset", "smoke", "--quiet").communicate(timeout=60)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1]); import toy; toy.install()\n"
+        "from seodang.cli.main import main\n"
+        "main(['explain', 'runs/toy-1'])\n"
+        "import logging, matplotlib\n"
+        "matplotlib.get_configdir(); matplotlib.get_cachedir(); logging.getLogger('matplotlib').warning('something else')"
+    )
+    hidden = ("MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME")
+    homeless = {**{name: value for name, value in environment.items() if name not in hidden}, "HOME": os.devnull}
+    command = [sys.executable, "-c", code, str(Path(toy.__file__).parent)]
+    done = subprocess.run(command, cwd=folder, env=homeless, capture_output=True, text=True, check=True)
+    assert done.stderr == "something else\n"
 
 
 def test_no_escape_codes_reach_a_pipe(folder: Path, environment: dict[str, str]) -> None:

@@ -76,7 +76,7 @@ def family() -> Any:
 
     from seodang.core.family import Evaluation, Family, Finding, Grid, Measure, Metric, Prepared, Stage
     from seodang.core.learner import BatchSource, Budget, Learner, Validation, Work
-    from seodang.core.values import Scores, Text
+    from seodang.core.values import Refused, Scores, Text
 
     class ToyLearner(Learner):
         def __init__(self, settings: ToySettings) -> None:
@@ -165,8 +165,13 @@ def family() -> Any:
         def predictor(self, trained: Any) -> Any:
             return trained
 
-        def predict(self, predictor: Any, inputs: Sequence[Text]) -> list[Scores]:
-            return [Scores("good", {"bad": 0.25, "good": 0.75}, "short" if len(one.text) < 3 else None) for one in inputs]
+        def predict(self, predictor: Any, inputs: Sequence[Text]) -> list[Scores | Refused]:
+            return [
+                Scores("good", {"bad": 0.25, "good": 0.75}, "short" if len(one.text) < 3 else None)
+                if one.text
+                else Refused("text is empty")
+                for one in inputs
+            ]
 
         def inputs(self, source: Path, settings: ToySettings) -> list[Text]:
             return [Text(line) for line in self.read(str(source), settings)]

@@ -76,7 +76,8 @@ def test_stopped_and_resumed_equals_uninterrupted(
     run = new_run(tmp_path)
     stopped = train(kind, run, stop_at=stop_at, checkpoint_seconds=checkpoint_seconds)[-1]
     assert isinstance(stopped, Finished) and not stopped.complete and stopped.step == stop_at
-    train(kind, run, stop_at=stop_at // 2 + 1, checkpoint_seconds=checkpoint_seconds)
+    resumed = train(kind, run, stop_at=stop_at // 2 + 1, checkpoint_seconds=checkpoint_seconds)[0]
+    assert isinstance(resumed, Started) and resumed.step == stop_at
     assert isinstance(last := train(kind, run)[-1], Finished) and last.complete
     assert outcome(run) == uninterrupted[kind]
 

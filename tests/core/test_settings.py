@@ -72,6 +72,8 @@ def test_a_setting_that_the_variant_does_not_read_is_refused() -> None:
         SettingsError, match="hidden_size is read only when model is lstm, but model is cnn; leave hidden_size out"
     ):
         Example.from_flat({"hidden_size": 32})
+    with pytest.raises(SettingsError, match="hidden_size is read only when model is lstm"):
+        Example.from_flat({"hidden_size": 64})  # its default: given all the same, and read by nothing
     assert Example.from_flat({"hidden_size": 32, "model": "lstm"}).network.hidden_size == 32
 
 

@@ -284,7 +284,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_the_end_is_the_same(tmp_path: P
     newest = max((parts.path / "checkpoints").glob("train-step-*"))
     newest.write_bytes(newest.read_bytes()[:-9])
     events = train(work(steps=120), parts)
-    assert isinstance(events[0], Started) and events[0].step == 100
+    assert isinstance(events[0], Started) and events[0].step == 120
     assert isinstance(events[1], Warned) and newest.name in events[1].message
     assert last_bytes(parts) == last_bytes(whole)
 
@@ -337,6 +337,40 @@ def test_stopping_is_heard_between_epochs_of_one_step(run: RunFolder) -> None:
     calls = iter(range(1, 10**6))
     events = train(work(steps=1, epochs=200), run, should_stop=lambda: next(calls) == 5)
     assert isinstance(events[-1], Finished) and not events[-1].complete and events[-1].step == 5
+
+
+@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e9])
+def test_a_stop_between_two_snapshots_loses_no_step(checkpoint_seconds: float, tmp_path: Path) -> None:
+    whole, parts = RunFolder.create(tmp_path / "a", "test"), RunFolder.create(tmp_path / "b", "test")
+    train(work(steps=120), whole)
+    step = 0
+    for steps in (7, 30, 36, 1, 26, 5):  # to steps 7, 37, 73, 74, 100, 105: within a row, at a snapshot, one step on
+        left = iter(range(steps - 1, -1, -1))
+        events = train(
+            work(steps=120), parts, checkpoint_seconds=checkpoint_seconds, should_stop=lambda left=left: next(left) == 0
+        )
+        assert isinstance(events[0], Started) and events[0].step == step
+        step += steps
+        assert isinstance(events[-1], Finished) and events[-1].step == step
+        assert events[-1].reason == f"stopped on request; its checkpoint stands at step {step}"
+    train(work(steps=120), parts)
+    assert last_bytes(parts) == last_bytes(whole)
+
+
+def test_a_stop_with_a_bad_state_keeps_the_snapshot(run: RunFolder) -> None:
+    """A GPU's losses are read later than its steps, so a stop may come between a bad step and its discovery."""
+    made = work(steps=120)
+    update = made.learner.update
+
+    def unnoticed(batch: Points) -> dict[str, Tensor]:
+        values = update(batch)
+        return values if made.learner.updates < 73 else {"loss": values["loss"] * math.nan}
+
+    made.learner.update = unnoticed
+    calls = iter(range(1, 10**6))
+    events = train(made, run, checkpoint_seconds=1e9, should_stop=lambda: next(calls) == 73)
+    assert isinstance(events[-1], Finished) and events[-1].reason.endswith("its checkpoint stands at step 50")
+    assert all(tensor.isfinite().all() for tensor in floats(run))
 
 
 def test_nothing_to_train_on(run: RunFolder) -> None:

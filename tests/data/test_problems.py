@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seodang.data.problems import Finding, check_source
+from seodang.data.problems import Problem, check_source
 
 
-def check(folder: Path, content: str, name: str = "a.csv", **columns: str) -> list[Finding]:
+def check(folder: Path, content: str, name: str = "a.csv", **columns: str) -> list[Problem]:
     (folder / name).write_text(content, encoding="utf-8")
     return check_source(folder / name, **columns)
 

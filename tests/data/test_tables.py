@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from seodang.core.errors import DataError, MissingExtraError
-from seodang.data.tables import labelled_texts, plain_texts, read_parts, read_table
+from seodang.data.tables import check_classes, labelled_texts, plain_texts, read_parts, read_table
 
 CSV = 'text,label\nA quiet film,pos\n"Loud, long",neg\n'
 
@@ -258,7 +258,6 @@ def test_columns_named_by_the_user_and_extra_columns(tmp_path: Path) -> None:
         ("text,label\na,1\n", {"group_by": "film"}, r"--group-by film: no such column"),
         ("text,label\na,1\n", {"label_column": "text"}, r"--text-column and --label-column both name text"),
         ("A film that I would see again,1\nb,0\n", {}, r"does the file lack a header row"),
-        ("text,label\na,1\nb,1\n", {}, r"every label in column label is '1'; expected at least two classes"),
         (
             "text,label\na,1\nb,\n ,0\n",
             {},
@@ -271,6 +270,13 @@ def test_columns_named_by_the_user_and_extra_columns(tmp_path: Path) -> None:
 def test_bad_columns_and_rows(tmp_path: Path, content: str, columns: dict[str, str], message: str) -> None:
     with pytest.raises(DataError, match=message):
         labelled_texts(read_table(write(tmp_path, "a.csv", content)), **columns)
+
+
+def test_labels_of_one_class_are_read_and_refused_where_something_is_to_be_learned(tmp_path: Path) -> None:
+    read = labelled_texts(read_table(write(tmp_path, "a.csv", "text,label\na,1\nb,1\n")))
+    assert read.classes == ("1",)
+    with pytest.raises(DataError, match=r"a\.csv: every label in column label is '1'; expected at least two classes"):
+        check_classes(read.source, read.label_column, read.labels)
 
 
 def test_missing_key_is_not_called_empty(tmp_path: Path) -> None:

@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 from seodang import families
 from seodang.cli.flags import given, merged
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
-from seodang.core.errors import DataError, RunError, SeodangError
+from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
+from seodang.core.values import Refused
+from seodang.data.records import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from seodang.api import Observer, Run
+    from seodang.core.settings import Leaf
+
+ROWS_NAMED = 5  # of those that get no prediction
 
 
 def train(args: Namespace) -> int:
@@ -31,7 +36,12 @@ def train(args: Namespace) -> int:
     base = {**_preset(args.family, args.preset), **earlier.get("given", {})}
     settings_type = families.settings_type(args.family)
     leaves = settings_type.leaves()
-    settings = merged(base, given(args, leaves), leaves)
+    flags = given(args, leaves)
+    if args.settings:
+        _refuse_unread_edits(args.settings, earlier, flags, leaves)
+    if args.settings and not args.quiet and not args.json:
+        tell(f"settings: what stands under 'given' in {args.settings}; all others are chosen anew")
+    settings = merged(base, flags, leaves)
     settings_type.from_flat(settings)  # refuses at once, before anything heavy is imported
 
     from seodang import api
@@ -66,20 +76,29 @@ def evaluate(args: Namespace) -> int:
 
 
 def predict(args: Namespace) -> int:
-    """Predict texts from the command line, a file or a pipe: one line for each."""
+    """Predict texts from the command line, a file or a pipe: one line for each.
+
+    Raises: DataError: A text on the command line gets no answer; or a row does not, told after all others are predicted.
+    """
     if args.file is not None and args.text:
         raise SeodangError("Give either texts or --file, not both.")
     if args.file is None and not args.text and sys.stdin.isatty():
         raise SeodangError("Nothing to predict: give a text in quotes, --file FILE, or pipe one text a line.")
     run = _load(args)
     inputs = args.text or (_piped_lines() if args.file is None else run.inputs(args.file, **_reading(args)))
-    for one, output in zip(inputs, run.predict(inputs), strict=True):
+    outputs = run.predict(inputs) if args.text else run.predict_each(inputs)
+    for one, output in zip(inputs, outputs, strict=True):
         write(_json(_without_none(asdict(output))) if args.json else _prediction(one, output))
+    _refuse_rows(args.file or "standard input", inputs, outputs)
     return 0
 
 
 def explain(args: Namespace) -> int:
     """Write the report of a run and print where it is."""
+    import logging
+
+    # Where the home folder is read-only, matplotlib makes a temporary one by itself, and needs no two lines to say so.
+    logging.getLogger("matplotlib").addFilter(lambda record: record.funcName != "_get_config_or_cache_dir")
     write(str(_load(args).explain()))
     return 0
 
@@ -127,7 +146,7 @@ def runs(args: Namespace) -> int:
 
 
 def data(args: Namespace) -> int:
-    """List the named data sets, or fetch one."""
+    """List the named data sets or one of them, or fetch one."""
     if args.action == "get" and args.name is None:
         raise SeodangError("NAME is missing; `seodang data list` shows the names.")
 
@@ -136,7 +155,7 @@ def data(args: Namespace) -> int:
     if args.action == "get":
         fetch(args.name, as_json=args.json)
     else:
-        write_list(as_json=args.json)
+        write_list(args.name, as_json=args.json)
     return 0
 
 
@@ -219,6 +238,27 @@ def _earlier_run(path: str, family: str) -> dict[str, Any]:
     return record
 
 
+def _refuse_unread_edits(path: str, record: Mapping[str, Any], flags: Mapping[str, Any], leaves: Sequence[Leaf]) -> None:
+    """Refuse settings whose `resolved` says otherwise than what was given and the defaults, from which it is made anew.
+
+    What was derived from the data, and so has a reason, may well differ; flags go before all of it.
+
+    Raises: SettingsError: Somebody edited the part that is not read, or a default is another one now.
+    """
+    resolved, reasons = record.get("resolved", {}), record.get("reasons", {})
+    for leaf in leaves:
+        if leaf.name not in resolved or leaf.name in (*reasons, *flags):
+            continue
+        said, read = resolved[leaf.name], record["given"].get(leaf.name, leaf.default)
+        if leaf.checked(said) != leaf.checked(read):
+            raise SettingsError(
+                f"--settings {path}: {{{leaf.name}}} is {_json(said)} under 'resolved', which is not read, and "
+                f"{_json(read)} by 'given' or by default; write it under 'given', or give {{{leaf.name}}} as a flag.",
+                settings=(leaf.name,),
+                value=said,
+            )
+
+
 def _piped_lines() -> list[str]:
     """One text a line from standard input.
 
@@ -236,12 +276,31 @@ def _piped_lines() -> list[str]:
     return texts
 
 
+def _refuse_rows(source: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+    """Say which inputs got no answer.
+
+    Raises: DataError: There is one at least; names the first with the reason, and the places of more.
+    """
+    refused = [
+        (getattr(one, "where", "") or f"{source}, line {number}", output.error)
+        for number, (one, output) in enumerate(zip(inputs, outputs, strict=True), start=1)
+        if isinstance(output, Refused)
+    ]
+    if refused:
+        where, error = refused[0]
+        places = "; ".join(place for place, _ in refused[:ROWS_NAMED]) + ("; ..." if len(refused) > ROWS_NAMED else "")
+        sys.stdout.flush()  # the predictions stand before what is said of them
+        raise DataError(f"{where}: {error} (no prediction for {len(refused):,} of {counted(len(inputs), 'row')}: {places}).")
+
+
 def _prediction(one: Any, output: Any) -> str:
     """A prediction for people: label, its probability, the beginning of what was asked; anything else as JSON."""
     answer = asdict(output)
+    question = " ".join(str(getattr(one, "text", one)).split())
+    if isinstance(output, Refused):
+        return f"-\t-\t{question}  [no prediction: {output.error}]"
     if "probabilities" not in answer:
         return _json(_without_none(answer))
-    question = " ".join(str(getattr(one, "text", one)).split())
     note = f"  [{answer['note']}]" if answer.get("note") else ""
     return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}\t{question}{note}"
 

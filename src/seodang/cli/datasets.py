@@ -14,9 +14,12 @@ from seodang.data.named_sets import NamedSet
 HEADERS = ("name", "what", "from", "licence")
 
 
-def write_list(*, as_json: bool) -> None:
-    """All named sets: what each is, where it comes from, under which licence."""
-    entries = [describe(name) for name in names()]
+def write_list(name: str | None = None, *, as_json: bool) -> None:
+    """All named sets, or one: what each is, where it comes from, under which licence.
+
+    Raises: DataError: There is no set of this name; says which is meant.
+    """
+    entries = [describe(one) for one in (names() if name is None else [name])]
     if as_json:
         for entry in entries:
             write(json.dumps(asdict(entry), ensure_ascii=False))

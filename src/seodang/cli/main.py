@@ -20,6 +20,8 @@ from seodang.core.errors import SeodangError
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that wrote to a closed pipe
 OUT_OF_MEMORY = 3
+MEMORY_LINE = "seodang: out of memory; give smaller batches or less data, or close other programs."
+CPU_ALLOCATOR = "DefaultCPUAllocator"  # named by the plain RuntimeError that PyTorch raises when the CPU's memory is used up
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         tell(f"seodang: {error.render(spell)}")
         return error.exit_code
     except MemoryError:
-        tell("seodang: out of memory; give smaller batches or less data, or close other programs.")
+        tell(MEMORY_LINE)
+        return OUT_OF_MEMORY
+    except RuntimeError as error:
+        if CPU_ALLOCATOR not in str(error):
+            raise
+        tell(MEMORY_LINE)
         return OUT_OF_MEMORY
     except KeyboardInterrupt:
         tell("stopped")
@@ -87,12 +94,16 @@ def build(argv: Sequence[str]) -> dict[str, Parser]:
 
 def _add_train(parser: Parser, words: Sequence[str]) -> None:
     family = _add_family(parser, words)
+    if family is None and words and words[0].startswith("-"):
+        _refuse_missing_family(words)
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="file, folder or name of a data set")
     options = parser.add_argument_group("options of the run")
     known = f": {', '.join(families.presets(family))}" if family else ""
     options.add_argument("--preset", metavar="NAME", help=f"start from named settings{known}; flags go before them")
     options.add_argument(
-        "--settings", metavar="FILE", help="repeat a run from its settings.json; flags, and SOURCE when given, go before it"
+        "--settings",
+        metavar="FILE",
+        help="repeat a run by its settings.json: its source and what is under 'given'; flags and SOURCE go before",
     )
     _add_place(options)
     options.add_argument("--runs", metavar="DIR", default="runs", help="folder of the run folders (default runs)")
@@ -100,6 +111,19 @@ def _add_train(parser: Parser, words: Sequence[str]) -> None:
     options.add_argument("--resume", action="store_true", help="go on with the unfinished run of equal settings and data")
     if family:
         add_settings(parser, families.settings_type(family).leaves())
+
+
+def _refuse_missing_family(words: Sequence[str]) -> None:
+    """Without the family its flags are not known, and what stands behind them would be taken for it.
+
+    Raises: SeodangError: A run is to be repeated by its settings, but no family is named; says which it is.
+    """
+    reader = Parser(prog="seodang train", add_help=False)
+    reader.add_argument("--settings")
+    path = reader.parse_known_args(words)[0].settings
+    if path is not None and not {"-h", "--help"} & set(words):
+        family = family_of_run(path) or family_of_run(str(Path(path).parent)) or "FAMILY"
+        raise SeodangError(f"FAMILY is missing: write `seodang train {family} --settings {path}`.")
 
 
 def _add_resume(parser: Parser, words: Sequence[str]) -> None:
@@ -162,7 +186,7 @@ def _add_runs(parser: Parser, words: Sequence[str]) -> None:
 
 def _add_data(parser: Parser, words: Sequence[str]) -> None:
     parser.add_argument("action", metavar="ACTION", type=_one_of("list", "get"), help="list or get")
-    parser.add_argument("name", metavar="NAME", nargs="?", help="data set to fetch into the cache")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="data set to list, or to fetch into the cache")
     parser.add_argument("--json", action="store_true", help="print one JSON object a data set")
 
 

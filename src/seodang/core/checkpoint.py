@@ -121,8 +121,14 @@ class Snapshot:
         before, self.tensors = self.tensors, {}
         for name, tensor in tensors.items():
             copy = before.get(name)
-            fits = copy is not None and copy.shape == tensor.shape and copy.dtype == tensor.dtype
-            self.tensors[name] = copy.copy_(tensor) if copy is not None and fits else tensor.detach().clone()
+            if copy is not None and (copy.shape, copy.dtype, copy.device) == (tensor.shape, tensor.dtype, tensor.device):
+                self.tensors[name] = copy.copy_(tensor)
+            else:
+                self.tensors[name] = tensor.detach().clone()
+
+    def put(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Hold what an earlier process had taken: its tensors and its JSON state."""
+        self.tensors, self._text = dict(tensors), json.dumps(state, allow_nan=False)
 
     @property
     def state(self) -> dict[str, Any]:

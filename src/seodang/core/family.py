@@ -159,7 +159,7 @@ class Family(ABC, Generic[S, D, P]):
 
     @abstractmethod
     def predict(self, predictor: P, inputs: Sequence[Any]) -> list[Any]:
-        """One output (of `output_type`) an input (of `input_type`)."""
+        """One output (of `output_type`) an input (of `input_type`); a `Refused` where any answer would be a guess."""
 
     @abstractmethod
     def inputs(self, source: Path, settings: S) -> list[Any]:

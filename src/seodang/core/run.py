@@ -31,6 +31,17 @@ KEPT_CHECKPOINTS = 2  # the newest, and the one before it in case the newest is 
 STEP_NAME = re.compile(r"(?P<stage>.+)-step-(?P<step>\d+)\.safetensors")
 
 
+class Record(dict[str, Any]):
+    """The content of one of a run's JSON files; asked for something that it lacks, it says which file was changed."""
+
+    def __init__(self, content: Mapping[str, Any], name: str) -> None:
+        super().__init__(content)
+        self._name = name
+
+    def __missing__(self, key: str) -> Any:
+        raise RunError(f"{self._name}: {key!r} is missing; bring the original file back.")
+
+
 class RunFolder:
     """One run on disk. Reading needs no lock; writing is done inside `locked()`."""
 
@@ -106,10 +117,11 @@ class RunFolder:
     def read_json(self, name: str) -> Any:
         """One of the run's JSON files.
 
-        Raises: RunError: It is missing or damaged.
+        Raises: RunError: It is missing or damaged; or later, when something is read that it lacks.
         """
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            content = json.loads((self.path / name).read_text(encoding="utf-8"))
+            return Record(content, name) if isinstance(content, dict) else content
         except FileNotFoundError:
             raise RunError(f"{self.path}: {name} is missing; the run did not get that far.") from None
         except (ValueError, OSError) as error:
@@ -212,12 +224,17 @@ class RunFolder:
     def stage_weights(self, stage: str) -> dict[str, Tensor]:
         """The weights a finished stage is remembered by: its best epoch's, or its last when nothing chose among them.
 
-        Raises: RunError: The stage is not finished, or its checkpoint is damaged.
+        Raises: RunError: The stage is not finished, or its checkpoint is damaged or was deleted.
         """
         best = self.path / "checkpoints" / f"{stage}-best.safetensors"
         if best.exists():
             return read_checkpoint(best)[0]
         last = self.last_checkpoint(stage)
+        if last is None and self.finished:
+            raise RunError(
+                f"{self.path}: stage {stage} has no checkpoint in {best.parent}, though the run is finished; bring the files "
+                f"back, or train again with `seodang train {self.settings()['family']} --settings {self.path}`."
+            )
         if last is None:
             raise RunError(f"{self.path}: stage {stage} has no checkpoint yet; finish it with `seodang resume {self.path}`.")
         return last[0]

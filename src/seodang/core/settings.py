@@ -233,7 +233,7 @@ class Settings:
         flat = self.to_flat()
         for name in given:
             for selector, values in leaves[name].read_by.items():
-                if flat[selector] not in (None, *values) and given[name] != leaves[name].default:
+                if flat[selector] not in (None, *values):
                     raise SettingsError(
                         f"{{{name}}} is read only when {{{selector}}} is {alternatives(values)}, but {{{selector}}} is "
                         f"{flat[selector]}; leave {{{name}}} out or change {{{selector}}}.",

@@ -2,7 +2,8 @@
 
 A run that is killed and resumed ends with the same bytes as one that never was. For that, everything here is a function of the
 step: batches and random numbers are keyed by (seed, epoch) and (seed, step); rows are averaged over windows that end wherever a
-checkpoint may be; and a checkpoint is never anything but the snapshot that an uninterrupted run takes to go back to.
+snapshot is taken; and a checkpoint is the snapshot that an uninterrupted run takes to go back to. Only the one of a stop on
+request may stand between two snapshots, and so holds the last snapshot and the open window as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,6 +29,7 @@ LOG_STEPS = 10  # steps averaged in one row of metrics.jsonl
 SNAPSHOT_STEPS = 50  # steps between two states that training can go back to; a multiple of LOG_STEPS
 MAX_RETRIES = 3
 RETRY_RATE = 0.25  # factor of the learning rate at each retry
+SNAPSHOT, WINDOW = "snapshot/", "window/"  # prefixes of the tensors that a stopped training leaves beside its state
 SHORT_EPOCH_SECONDS = 2.0  # epochs that follow each other faster are not all worth a checkpoint on the disk
 
 
@@ -171,8 +174,19 @@ class _Fit:
         if not self.complete:  # rows after the end of a complete stage are those of the next
             self.run.rewind(state["metrics_bytes"])
             self.plan = self.work.source.plan(self.work.budget.seed, self.progress.epoch)
-            self.take_snapshot()
+            if "window" in state:
+                self.take_up(tensors, state)
+            else:
+                self.take_snapshot()
         return messages
+
+    def take_up(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+        """Take over the snapshot and the window of a training that was stopped between two snapshots."""
+        kept = {name.removeprefix(SNAPSHOT): tensor for name, tensor in tensors.items() if name.startswith(SNAPSHOT)}
+        self.snapshot.put(kept, state["snapshot"])
+        window = state["window"]
+        sums = {name: tensors[WINDOW + name] for name in window["names"]}
+        self.window = _Window(sums, window["steps"], window["rows"], time.monotonic() - window["seconds"])
 
     def advance(self) -> Iterator[Event]:
         """One update and what falls due after it: a row, the end of an epoch, a snapshot, a checkpoint."""
@@ -255,8 +269,11 @@ class _Fit:
 
     def take_snapshot(self) -> None:
         """Keep the present state to go back to and to save from."""
-        more = {"progress": asdict(self.progress), "metrics_bytes": self.run.metrics_bytes(), "stage": self.stage}
-        self.snapshot.take(self.work.learner, self.work.source, more)
+        self.snapshot.take(self.work.learner, self.work.source, self.standing())
+
+    def standing(self) -> dict[str, Any]:
+        """What a checkpoint says beside the learner's state."""
+        return {"progress": asdict(self.progress), "metrics_bytes": self.run.metrics_bytes(), "stage": self.stage}
 
     def save_if_due(self, most_seconds: float) -> Iterator[Saved]:
         """Save when the last checkpoint is old enough, and at the end."""
@@ -264,18 +281,41 @@ class _Fit:
             yield self.save()
 
     def save(self) -> Saved:
-        """Write the snapshot to the disk, and before it the best weights that it speaks of."""
+        """Write the snapshot to the disk."""
+        return self.write(self.snapshot.tensors, self.snapshot.state)
+
+    def save_present(self) -> Saved:
+        """Write the state between two snapshots, and what this process would go on with: the last snapshot and the window.
+
+        Raises: NonFiniteError: A number in it is not finite; nothing is written.
+        """
+        tensors, state = collect(self.work.learner, self.work.source)
+        window = self.window
+        refuse_non_finite({**tensors, **window.sums})
+        tensors |= {SNAPSHOT + name: tensor for name, tensor in self.snapshot.tensors.items()}
+        tensors |= {WINDOW + name: total for name, total in window.sums.items()}
+        seconds = time.monotonic() - window.started
+        kept = {"names": list(window.sums), "steps": window.steps, "rows": window.rows, "seconds": seconds}
+        return self.write(tensors, {**state, **self.standing(), "snapshot": self.snapshot.state, "window": kept})
+
+    def write(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Saved:
+        """Write a checkpoint, and before it the best weights that it speaks of."""
         if self.best is not None:
             self.run.save_best(self.stage, *self.best)
             self.best = None
-        state = self.snapshot.state
-        path = self.run.save_step(self.stage, state["progress"]["step"], self.snapshot.tensors, state)
-        self.saved_step, self.saved_at = state["progress"]["step"], time.monotonic()
-        return Saved(self.stage, self.saved_step, str(path))
+        step = state["progress"]["step"]
+        path = self.run.save_step(self.stage, step, tensors, state)
+        self.saved_step, self.saved_at = step, time.monotonic()
+        return Saved(self.stage, step, str(path))
 
     def stop(self) -> Iterator[Event]:
-        """Leave the stage where a later `fit` can go on."""
-        if self.snapshot.state["progress"]["step"] > self.saved_step:
+        """Leave the stage where a later `fit` goes on at this very step."""
+        snapshot_step = self.snapshot.state["progress"]["step"]
+        # With a state that is not finite the snapshot must do; a resumed run meets the fault where this one would have.
+        with suppress(NonFiniteError):
+            if self.progress.step > max(snapshot_step, self.saved_step):
+                yield self.save_present()
+        if snapshot_step > self.saved_step:
             yield self.save()
         reason = f"stopped on request; its checkpoint stands at step {self.saved_step}"
         yield Finished(self.stage, self.progress.step, self.progress.epoch, reason, complete=False)
@@ -295,6 +335,8 @@ class _Fit:
             ) from error
         state = self.snapshot.state
         restore(self.work.learner, self.work.source, self.snapshot.tensors, state)
+        if self.saved_step > state["progress"]["step"]:
+            self.save()  # takes the place of the later one that a stop left, which speaks of rows that go now
         self.run.rewind(state["metrics_bytes"])
         # The plan of this epoch stays: a snapshot is taken at the start of each epoch.
         rate_scale = failed.rate_scale * RETRY_RATE
@@ -323,7 +365,7 @@ def fit(
         work: Learner, batch source, budget and validation.
         run: The run folder, locked by the caller.
         checkpoint_seconds: Least time between two checkpoints; the end of an epoch waits two seconds at most.
-        should_stop: Asked after every step; True saves the last snapshot and ends.
+        should_stop: Asked after every step; True saves and ends, and a later call goes on at the next step.
 
     Yields:  What happens, for a progress bar or a log.
     Raises:

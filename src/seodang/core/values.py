@@ -31,10 +31,17 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing noticed about the user's data: an "error" stops training, a "warning" does not."""
+class Refused:
+    """An input that gets no answer, and why: "text is empty"."""
 
-    severity: Literal["error", "warning"]
+    error: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing noticed about the user's data: an "error" stops training, a "warning" does not, a "note" asks for nothing."""
+
+    severity: Literal["error", "warning", "note"]
     where: str
     what: str
     fix: str = ""

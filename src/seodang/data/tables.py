@@ -263,7 +263,7 @@ def labelled_texts(
         skip_bad_rows: Leave out and count rows with an empty text, label or group instead of refusing them.
 
     Raises:
-        DataError: A column is not found, a row is empty, or there is one class only.
+        DataError: A column is not found, or a row is empty.
     """
     text_name = find_column(table, "text-column", text_column, TEXT_COLUMNS)
     label_name = find_column(table, "label-column", label_column, LABEL_COLUMNS)
@@ -276,7 +276,6 @@ def labelled_texts(
     kept = _usable_rows(table, roles, skip_bad_rows)
     raw = _take(table.column(label_name), kept)
     labels = [value.strip() for value in raw]
-    check_classes(table.path.name, label_name, labels)
     extra = {name: _take(table.column(name), kept) for name in table.columns if name not in (text_name, label_name)}
     return LabelledTexts(
         texts=_take(table.column(text_name), kept),
@@ -352,7 +351,7 @@ def _how_many(table: Table, bad: list[tuple[int, str]]) -> str:
 
 
 def check_classes(source: str, column: str, labels: Sequence[str]) -> None:
-    """Refuse labels that are all the same: there is nothing to tell apart."""
+    """Refuse labels that are all the same: there is nothing to learn from them."""
     classes = set(labels)
     if len(classes) == 1:
         raise DataError(

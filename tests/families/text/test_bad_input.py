@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -161,8 +162,6 @@ def test_commands_that_cannot_be_followed(seodang: Seodang, name: str) -> None:
             r"new\.csv, row 3: label 'mixed' was not in the training",
         ),
         ("evaluate", "new.csv", "text,stars\nfilm,good\n", r"new\.csv: no column is named label.* Columns: text, stars"),
-        ("predict", "new.csv", "text\nfilm\nzzz\n", r"new\.csv, row 3: none of its words is known to the model"),
-        ("predict", "new.txt", "film\n\nzzz\n", r"new\.txt, line 3: none of its words is known to the model"),
         ("predict", "new.csv", "text,id\nfilm,1\n,2\n", r"new\.csv, row 3: text is empty"),
         ("predict", "new.txt", "\n\n", r"new\.txt holds no text"),
         ("predict", "new.txt", b"film\ncaf\xe9\n", r"new\.txt, row 2: byte 0xe9"),
@@ -171,6 +170,60 @@ def test_commands_that_cannot_be_followed(seodang: Seodang, name: str) -> None:
 def test_files_that_a_run_cannot_use(seodang: Seodang, verb: str, name: str, content: str | bytes, message: str) -> None:
     Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
     refused(seodang(verb, "kept", *(["--file", name] if verb == "predict" else [name])), message)
+
+
+def test_rows_that_get_no_answer_lose_no_other(seodang: Seodang) -> None:
+    Path("new.csv").write_text("text\nfilm\nzzz\nlovely story\nqqq\n", encoding="utf-8")
+    outcome = seodang("predict", "kept", "--file", "new.csv")
+    assert outcome.code == 2
+    assert [line.split("\t")[2] for line in outcome.out.splitlines()] == [
+        "film",
+        "zzz  [no prediction: none of its words is known to the model, so any answer would be a guess]",
+        "lovely story",
+        "qqq  [no prediction: none of its words is known to the model, so any answer would be a guess]",
+    ]
+    assert outcome.out.splitlines()[1].startswith("-\t-\t")
+    assert outcome.err == (
+        "seodang: new.csv, row 3: none of its words is known to the model, so any answer would be a guess "
+        "(no prediction for 2 of 4 rows: new.csv, row 3; new.csv, row 5).\n"
+    )
+    outcome = seodang("predict", "kept", "--file", "new.csv", "--json")
+    rows = [json.loads(line) for line in outcome.out.splitlines()]
+    assert outcome.code == 2
+    assert [sorted(row) for row in rows] == [["label", "probabilities"], ["error"]] * 2
+    alone = seodang("predict", "kept", "film", "--json")
+    assert alone.code == 0 and json.loads(alone.out)["probabilities"] == pytest.approx(rows[0]["probabilities"], abs=1e-6)
+
+
+def test_an_empty_text_is_called_so(seodang: Seodang) -> None:
+    refused(seodang("predict", "kept", " "), r"^seodang: text 1 of 1: text is empty\.$")
+
+
+def test_a_blank_line_of_a_pipe_is_called_empty(seodang: Seodang, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"film\n\n")))
+    outcome = seodang("predict", "kept")
+    assert outcome.code == 2
+    assert outcome.out.splitlines()[1] == "-\t-\t  [no prediction: text is empty]"
+    assert outcome.err == (
+        "seodang: standard input, line 2: text is empty (no prediction for 1 of 2 rows: standard input, line 2).\n"
+    )
+
+
+def test_a_file_without_any_known_word_is_answered_row_by_row(seodang: Seodang) -> None:
+    Path("new.txt").write_text("zzz\n", encoding="utf-8")
+    outcome = seodang("predict", "kept", "--file", "new.txt", "--json")
+    assert (outcome.code, len(outcome.out.splitlines())) == (2, 1)
+    assert outcome.err.startswith("seodang: new.txt, line 1: none of its words is known to the model")
+
+
+def test_a_file_of_one_class_is_evaluated_with_a_note(seodang: Seodang) -> None:
+    Path("one.csv").write_text("text,label\nlovely film,good\nwarm story,good\n", encoding="utf-8")
+    outcome = seodang("evaluate", "kept", "one.csv", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    found = json.loads(outcome.out)
+    assert found["rows"] == 2 and found["measures"]["roc_auc"]["value"] is None
+    assert "No text here is of bad, so there is no area under the ROC curve." in found["notes"]
+    assert "All texts here are of good" in seodang("evaluate", "kept", "one.csv").out
 
 
 def damage(path: Path) -> None:
@@ -191,6 +244,15 @@ CHECKPOINTS: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "another family's": (of_another_family, r"kept: The checkpoint is of another model: modules/network/\S+ is absent"),
 }
+
+
+def test_deleted_checkpoints_of_a_finished_run_are_not_to_be_resumed(seodang: Seodang) -> None:
+    shutil.rmtree("kept/checkpoints")
+    refused(
+        seodang("predict", "kept", "film"),
+        r"kept: stage train has no checkpoint in kept/checkpoints, though the run is finished; bring the files back, or train "
+        r"again with `seodang train text --settings kept`\.",
+    )
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -219,6 +281,21 @@ RECORDS: dict[str, tuple[str, Callable[[dict[str, Any]], Any], str]] = {
         lambda v: v.update(vocabulary={}),
         r"kept: preprocessing\.json: not a vocabulary",
     ),
+    "no vocabulary": (
+        "preprocessing.json",
+        lambda v: v.pop("vocabulary"),
+        r"kept: preprocessing\.json: 'vocabulary' is missing; bring the original file back\.",
+    ),
+    "no labels": (
+        "preprocessing.json",
+        lambda v: v.pop("labels"),
+        r"kept: preprocessing\.json: 'labels' is missing; bring the original file back\.",
+    ),
+    "labels of another kind": (
+        "preprocessing.json",
+        lambda v: v.update(labels="good"),
+        r"kept: preprocessing\.json: 'labels' must be a list of texts, got 'good'; bring the original back\.",
+    ),
 }
 
 
@@ -242,6 +319,12 @@ def test_changed_data_is_not_resumed(seodang: Seodang, tmp_path: Path) -> None:
         seodang("resume", str(run.path)), r"reviews\.csv has changed since .* began; train anew, or bring the old data back"
     )
     refused(seodang("predict", str(run.path), "film"), r"is unfinished; go on with `seodang resume")
+    Path("reviews.csv").write_text(GOOD, encoding="utf-8")
+    (run.path / "preprocessing.json").write_text("{}", encoding="utf-8")
+    refused(
+        seodang("resume", str(run.path), "--quiet"),
+        r"preprocessing\.json: 'vocabulary' is missing; bring the original file back",
+    )
 
 
 def test_check_lists_all_problems_of_a_messy_file_at_once(seodang: Seodang) -> None:
@@ -253,8 +336,21 @@ def test_check_lists_all_problems_of_a_messy_file_at_once(seodang: Seodang) -> N
     errors = [line for line in lines if line.startswith("error: messy.csv, row ")]
     assert [re.search(r"row (\d+)", line)[1] for line in errors] == ["64", "62", "63"]  # type: ignore[index]
     assert any("one label in several spellings: 'Good', 'good'" in line for line in lines)
-    assert any("HTML left in the text (1 text)" in line for line in lines)
+    assert (
+        "note: messy.csv, row 65: HTML left in the text (1 text). Tags are left out and entities read as their signs; "
+        "nothing to do." in lines
+    )
     assert seodang("check", "text", "reviews.csv").code == 0
+
+
+def test_morphemes_of_texts_that_are_not_korean_are_doubted(seodang: Seodang) -> None:
+    pytest.importorskip("kiwipiepy")
+    outcome = seodang("train", "text", "reviews.csv", "--preset", "smoke", "--epochs", "1", "--tokens", "morphemes")
+    assert outcome.code == 0
+    assert (
+        "--tokens morphemes: as asked, but words are separated by spaces; morphemes are for Korean, here words would fit"
+        in outcome.err.splitlines()
+    )
 
 
 def test_a_process_of_its_own_says_the_same(tmp_path: Path) -> None:

@@ -93,7 +93,16 @@ def test_without_repeats_or_yardstick_nothing_is_said_of_them() -> None:
 def test_a_class_absent_from_the_test_texts_is_said() -> None:
     result = evaluation(labels=np.zeros(8, np.int64))
     assert result.measures["roc_auc"].value is None
-    assert result.notes == ("No text here is of good, so there is no area under the ROC curve.",)
+    assert result.notes == (
+        "No text here is of good, so there is no area under the ROC curve.",
+        "All texts here are of bad: accuracy is the share of them that is found, and tells nothing of others.",
+    )
+
+
+def test_two_of_three_classes_are_not_called_all_of_one() -> None:
+    probabilities = np.full((8, 3), 1 / 3, np.float32)
+    result = evaluation(probabilities=probabilities, label_names=(*NAMES, "mixed"), yardstick_probabilities=None)
+    assert result.notes == ("No text here is of mixed, so there is no area under the ROC curve.",)
 
 
 def test_an_evaluation_is_json() -> None:

@@ -150,6 +150,9 @@ def _notes(labels: Labels, label_names: Sequence[str], repeated: NDArray[np.bool
     absent = [name for name, there in zip(label_names, present, strict=True) if not there]
     if absent:
         notes.append(f"No text here is of {', '.join(absent)}, so there is no area under the ROC curve.")
+    if present.sum() == 1:
+        only = label_names[int(present.argmax())]
+        notes.append(f"All texts here are of {only}: accuracy is the share of them that is found, and tells nothing of others.")
     if repeated.any():
         notes.append(f"{int(repeated.sum()):,} of {len(repeated):,} texts repeat a training text; see the table of repeats.")
     return tuple(notes)

@@ -11,11 +11,11 @@ import numpy as np
 
 from seodang.core.checkpoint import restore_modules
 from seodang.core.device import Device
-from seodang.core.errors import DataError
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, StageContext, Trained
 from seodang.core.learner import Budget, Work
 from seodang.core.step import Stepper
-from seodang.core.values import Finding, Scores, Text
+from seodang.core.values import Finding, Refused, Scores, Text
+from seodang.data.problems import HTML
 from seodang.families.text.batches import Padding, TextSource
 from seodang.families.text.best import best_predictor, best_stages
 from seodang.families.text.data import (
@@ -32,9 +32,9 @@ from seodang.families.text.evaluation import evaluate_texts
 from seodang.families.text.kernels import library
 from seodang.families.text.learner import NetworkLearner, TextValidation
 from seodang.families.text.model import build_network
-from seodang.families.text.predictor import NetworkPredictor, TextPredictor, label_names
+from seodang.families.text.predictor import NetworkPredictor, TextPredictor, label_names, refusal, scores
 from seodang.families.text.settings import PRESETS, TextSettings
-from seodang.families.text.tokens import Vocabulary
+from seodang.families.text.tokens import Vocabulary, choose_tokens
 from seodang.families.text.yardstick import Yardstick
 
 TextTrained = Trained[TextSettings]
@@ -63,8 +63,12 @@ class TextClassification(Family[TextSettings, TextData, TextPredictor]):
         return read_data(source, settings)
 
     def check(self, source: str, settings: TextSettings) -> list[Finding]:
-        """All problems of a source at once."""
-        return check_source(source, settings)
+        """All problems of a source at once; HTML is none, since a text is freed of it before it is split into tokens."""
+        stripped = "Tags are left out and entities read as their signs; nothing to do."
+        return [
+            replace(one, severity="note", fix=stripped) if one.what.startswith(HTML) else one
+            for one in check_source(source, settings)
+        ]
 
     def checksum(self, data: TextData) -> str:
         """A hash of all texts and labels as read."""
@@ -76,7 +80,13 @@ class TextClassification(Family[TextSettings, TextData, TextPredictor]):
 
     def prepare(self, data: TextData, settings: TextSettings) -> Prepared[TextSettings]:
         """Kind of token, vocabulary, label names, and defaults that depend on the data."""
-        return prepare(data, settings)
+        prepared = prepare(data, settings)
+        if settings.tokens.tokens == "morphemes":
+            fitting, why = choose_tokens(data.parts["train"].texts)
+            if fitting == "words":
+                doubt = f"as asked, but {why}; morphemes are for Korean, here words would fit"
+                return replace(prepared, reasons={"tokens": doubt, **prepared.reasons})
+        return prepared
 
     def stages(self, settings: TextSettings) -> tuple[Stage[TextSettings, TextData], ...]:
         """One network is one stage; `best` has one for each of its members and one for their mixture."""
@@ -103,22 +113,12 @@ class TextClassification(Family[TextSettings, TextData, TextPredictor]):
 
         return OnnxPredictor.open(folder, settings, device)
 
-    def predict(self, predictor: TextPredictor, inputs: Sequence[Text]) -> list[Scores]:
-        """The probability of each label for each text.
-
-        Raises: DataError: No word of a text is known.
-        """
-        for number, one in enumerate(inputs, start=1):
-            if predictor.known_share(one.text) == 0:
-                where = getattr(one, "where", f"text {number} of {len(inputs)}")
-                raise DataError(f"{where}: none of its words is known to the model, so any answer would be a guess.")
-        probabilities = predictor.probabilities([one.text for one in inputs])
-        return [
-            Scores(
-                predictor.labels[int(row.argmax())], {label: float(p) for label, p in zip(predictor.labels, row, strict=True)}
-            )
-            for row in probabilities
-        ]
+    def predict(self, predictor: TextPredictor, inputs: Sequence[Text]) -> list[Scores | Refused]:
+        """The probability of each label for each text; a text that is empty or has no known word is refused."""
+        reasons = [refusal(predictor, one.text) for one in inputs]
+        texts = [one.text for one, reason in zip(inputs, reasons, strict=True) if reason is None]
+        answers = iter(predictor.probabilities(texts) if texts else ())
+        return [scores(predictor.labels, next(answers)) if reason is None else Refused(reason) for reason in reasons]
 
     def inputs(self, source: Path, settings: TextSettings) -> list[Text]:
         """The texts of a file; a plain text file has one a line."""

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.device import Device
+from seodang.core.errors import RunError
+from seodang.core.values import Scores
 from seodang.families.text.batches import EncodedTexts, Padding
 from seodang.families.text.head import TextNetwork
 from seodang.families.text.learner import class_probabilities, network_logits
@@ -71,6 +73,27 @@ class NetworkPredictor:
         return float(np.mean(numbers != UNKNOWN))
 
 
+def refusal(predictor: TextPredictor, text: str) -> str | None:
+    """Why a text gets no answer, or None when it gets one."""
+    if not text.strip():
+        return "text is empty"
+    if predictor.known_share(text) == 0:
+        return "none of its words is known to the model, so any answer would be a guess"
+    return None
+
+
+def scores(labels: Sequence[str], probabilities: NDArray[np.float32]) -> Scores:
+    """One text's probabilities, (classes,), with the names of the classes."""
+    named = {label: float(p) for label, p in zip(labels, probabilities, strict=True)}
+    return Scores(labels[int(probabilities.argmax())], named)
+
+
 def label_names(preprocessing: Mapping[str, Any]) -> tuple[str, ...]:
-    """Names of the classes in the order of their numbers."""
-    return tuple(preprocessing["labels"])
+    """Names of the classes in the order of their numbers.
+
+    Raises: RunError: They are no list of texts.
+    """
+    labels = preprocessing["labels"]
+    if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+        raise RunError(f"preprocessing.json: 'labels' must be a list of texts, got {labels!r:.50}; bring the original back.")
+    return tuple(labels)
