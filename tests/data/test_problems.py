@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seodang.data.problems import Problem, check_source
+from seodang.core.values import Finding
+from seodang.data.problems import check_source
 
 
-def check(folder: Path, content: str, name: str = "a.csv", **columns: str) -> list[Problem]:
+def check(folder: Path, content: str, name: str = "a.csv", **columns: str) -> list[Finding]:
     (folder / name).write_text(content, encoding="utf-8")
     return check_source(folder / name, **columns)
 
@@ -38,7 +39,8 @@ def test_warnings(tmp_path: Path) -> None:
     extra = "amber pos,pos\nAmber  POS,neg\n<br />what a film,Pos\n!!,neg \nonce,rare\n"
     found = check(tmp_path, "text,label\n" + balanced() + extra)
     whats = {finding.what: finding for finding in found}
-    assert {finding.severity for finding in found} == {"warning"}
+    assert {finding.severity for finding in found} == {"warning", "note"}
+    assert whats["HTML left in the text (1 text)"].severity == "note"  # it is stripped, so nothing is to be done
     assert "one label in several spellings: 'Pos', 'pos'" in whats
     assert "one label in several spellings: 'neg', 'neg '" in whats
     assert "classes with fewer than 10 rows: Pos, rare" in whats

@@ -114,6 +114,16 @@ def open_lines(path: Path) -> Iterator[Iterator[str]]:
             raise _not_utf8(path) from error
 
 
+def read_text(path: Path) -> str:
+    """A file's text, line ends as one character each.
+
+    Raises: DataError: It is empty, damaged, binary or not UTF-8; names the line.
+    """
+    with open_lines(path) as lines:
+        text = "".join(lines)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _without_nul(path: Path, lines: Iterator[str]) -> Iterator[str]:
     for row, line in enumerate(lines, 1):
         if "\0" in line:

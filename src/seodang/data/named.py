@@ -17,6 +17,7 @@ from seodang.data.named_readers import (
     read_imdb_tar,
     read_nsmc,
     read_orange_tab,
+    read_plain_text,
     read_rotten_tomatoes,
 )
 from seodang.data.named_sets import NamedSet, named_sets
@@ -30,6 +31,7 @@ _READERS: dict[Reader, Callable[[Fetched], dict[str, Part]]] = {
     "nsmc-tsv": read_nsmc,
     "rotten-tomatoes-csv": read_rotten_tomatoes,
     "orange-tab": read_orange_tab,
+    "plain-text": read_plain_text,
 }
 
 
@@ -67,9 +69,9 @@ class TableParts:
     notes: tuple[str, ...]
 
 
-def names() -> tuple[str, ...]:
-    """The names of all sets, sorted."""
-    return tuple(sorted(entry.name for entry in named_sets()))
+def names(task: str | None = None) -> tuple[str, ...]:
+    """The names of all sets, sorted; or of those for one task."""
+    return tuple(sorted(entry.name for entry in named_sets() if task in (None, entry.task)))
 
 
 def describe(name: str) -> NamedSet:
@@ -143,10 +145,11 @@ def open_source(source: str, skip_bad_rows: bool = False, progress: Progress | N
         parts = read_parts(path, skip_bad_rows)
         both = (f"{source} is also the name of a data set; the file or folder here was taken",) if source in names() else ()
         return TableParts(path, parts, both + tuple(note for table in parts.values() for note in table.notes))
-    if _looks_like_path(source):
+    if looks_like_path(source):
         check_exists(path)
     return load_named(source, progress)
 
 
-def _looks_like_path(source: str) -> bool:
+def looks_like_path(source: str) -> bool:
+    """Whether a source that is not there was meant as a file."""
     return "/" in source or "\\" in source or any(suffix in TABLE_SUFFIXES for suffix in Path(source.lower()).suffixes)

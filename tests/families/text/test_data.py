@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 
 from seodang.core.errors import DataError
+from seodang.data.named import NamedData
+from seodang.data.sources import Source, SourceFile
+from seodang.data.tables import PlainTexts
 from seodang.families.text import data as text_data
 from seodang.families.text.data import FoundText, TextData, check_source, read_data, read_inputs, read_labelled
 from seodang.families.text.derive import label_order, prepare
@@ -302,3 +305,13 @@ def test_korean_texts_become_syllables(tmp_path: Path) -> None:
     prepared = prepare(read_data(table(tmp_path / "films.csv", rows), settings()), settings())
     assert prepared.preprocessing["vocabulary"]["kind"] == "syllables"
     assert "Hangul" in prepared.reasons["tokens"]
+
+
+def test_a_named_set_of_running_text_has_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = SourceFile("all", "play.txt", "0" * 64, 5)
+    play = NamedData(
+        "play", {"all": PlainTexts(["to be"], [1], "play.txt")}, "", Source("mirror", "plain-text", (file,)), "", ()
+    )
+    monkeypatch.setattr(text_data, "open_source", lambda source, skip: play)
+    with pytest.raises(DataError, match="data set play is running text without labels; labelled are imdb, "):
+        read_data("play", settings())

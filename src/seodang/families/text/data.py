@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seodang.core.errors import DataError
 from seodang.core.values import Finding, Text
 from seodang.data.decoding import open_lines, split_suffix
-from seodang.data.named import NamedData, TableParts, open_source
+from seodang.data.named import NamedData, TableParts, names, open_source
 from seodang.data.problems import check_source as check_table
 from seodang.data.records import counted, listed
 from seodang.data.splits import split
@@ -201,7 +201,10 @@ def class_numbers(labels: Sequence[str], names: Sequence[str]) -> NDArray[np.int
 def _labelled_parts(opened: NamedData | TableParts, settings: TextSettings) -> dict[str, LabelledTexts]:
     chosen = settings.data
     if isinstance(opened, NamedData):
-        return {name: part for name, part in opened.parts.items() if isinstance(part, LabelledTexts)}
+        labelled = {name: part for name, part in opened.parts.items() if isinstance(part, LabelledTexts)}
+        if not labelled:
+            raise DataError(f"data set {opened.name} is running text without labels; labelled are {', '.join(names('text'))}.")
+        return labelled
     return {
         name: labelled_texts(table, chosen.text_column, chosen.label_column, chosen.group_by, chosen.skip_bad_rows)
         for name, table in opened.parts.items()
@@ -239,7 +242,7 @@ def _plain_lines(source: Path) -> list[FoundText] | None:
     return [FoundText(line, f"{source.name}, line {number}") for number, line in enumerate(lines, 1) if line]
 
 
-def _finding(source: str, severity: Literal["error", "warning"], where: str, what: str, fix: str) -> Finding:
+def _finding(source: str, severity: Literal["error", "warning", "note"], where: str, what: str, fix: str) -> Finding:
     """A finding in whole sentences, its place said once."""
     said = re.match(rf"({re.escape(Path(source).name)}(?:, row \d+)?): ", what)
     if said:

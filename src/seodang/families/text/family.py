@@ -15,7 +15,6 @@ from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Sta
 from seodang.core.learner import Budget, Work
 from seodang.core.step import Stepper
 from seodang.core.values import Finding, Refused, Scores, Text
-from seodang.data.problems import HTML
 from seodang.families.text.batches import Padding, TextSource
 from seodang.families.text.best import best_predictor, best_stages
 from seodang.families.text.data import (
@@ -63,12 +62,8 @@ class TextClassification(Family[TextSettings, TextData, TextPredictor]):
         return read_data(source, settings)
 
     def check(self, source: str, settings: TextSettings) -> list[Finding]:
-        """All problems of a source at once; HTML is none, since a text is freed of it before it is split into tokens."""
-        stripped = "Tags are left out and entities read as their signs; nothing to do."
-        return [
-            replace(one, severity="note", fix=stripped) if one.what.startswith(HTML) else one
-            for one in check_source(source, settings)
-        ]
+        """All problems of a source at once."""
+        return check_source(source, settings)
 
     def checksum(self, data: TextData) -> str:
         """A hash of all texts and labels as read."""
