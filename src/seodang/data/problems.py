@@ -13,6 +13,7 @@ from seodang.data.duplicates import exact_duplicates
 from seodang.data.records import counted, listed
 from seodang.data.tables import LABEL_COLUMNS, TEXT_COLUMNS, Table, bad_cells, check_classes, find_column, read_parts
 
+SEVERITIES = ("error", "warning", "note")  # in the order in which they are told
 _ROWS_NAMED = 5
 _FEW_ROWS = 10
 _IMBALANCE = 10
@@ -35,7 +36,7 @@ def check_source(
 def find_problems(
     table: Table, text_column: str | None = None, label_column: str | None = None, group_by: str | None = None
 ) -> list[Finding]:
-    """All findings of one table (read with `skip_bad_rows=True`, so that its broken rows are listed), errors first."""
+    """All findings of one table (read with `skip_bad_rows=True`, so that its broken rows are listed), errors first, notes last."""
     findings = list(_broken_rows(table))
     roles: dict[str, str] = {}
     wanted: list[tuple[str, str | None, Sequence[str], str]] = [
@@ -53,7 +54,7 @@ def find_problems(
     if "text" in by_role and "label" in by_role:
         findings += _empty_cells(table, roles)
         findings += _content(table, by_role["text"], by_role["label"], {row for row, _ in bad_cells(table, roles)})
-    return sorted(findings, key=lambda found: found.severity != "error")
+    return sorted(findings, key=lambda found: SEVERITIES.index(found.severity))
 
 
 def _broken_rows(table: Table) -> Iterator[Finding]:
