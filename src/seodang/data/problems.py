@@ -36,7 +36,7 @@ def check_source(
 def find_problems(
     table: Table, text_column: str | None = None, label_column: str | None = None, group_by: str | None = None
 ) -> list[Finding]:
-    """All findings of one table (read with `skip_bad_rows=True`, so that its broken rows are listed), errors first, notes last."""
+    """All findings of one table (read with `skip_bad_rows=True`, which lists its broken rows), errors first, notes last."""
     findings = list(_broken_rows(table))
     roles: dict[str, str] = {}
     wanted: list[tuple[str, str | None, Sequence[str], str]] = [
