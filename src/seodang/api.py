@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ Observer = Callable[[RunEvent], None]
 
 def train(
     family: str,
-    source: str | Path,
+    source: str | Path = "",
     *,
     device: str = "auto",
     precision: str = "auto",
@@ -66,7 +66,7 @@ def train(
 
     Args:
         family: Name of the family, e.g. "text".
-        source: Path or name of the data.
+        source: Path or name of the data; left out where a setting brings the data itself.
         device, precision, threads: Where and how to compute; chosen by themselves when left alone.
         runs: Folder in which the run folder `<family>-<n>` is made.
         checkpoint_seconds: Least time between two checkpoints within an epoch.
@@ -76,13 +76,14 @@ def train(
         **settings: Settings of the family.
 
     Raises:
-        SettingsError: A setting is unknown or out of bounds. DataError: The data cannot be used.
+        SettingsError: A setting is unknown or out of bounds. DataError: There are no data, or they cannot be used.
         DivergedError: Training stays non-finite. MachineError: The machine refuses.
     """
     answers = families.load(family)
     given = answers.settings_type.from_flat(settings)
     place = choose_device(device, precision, threads)
-    source = str(Path(source).resolve()) if Path(source).exists() else str(source)
+    _refuse_no_source(family, source, given)
+    source = str(Path(source).resolve()) if str(source) and Path(source).exists() else str(source)
     data = answers.read(source, given)
     prepared = answers.prepare(data, given)
     record = _settings_record(family, source, settings, prepared)
@@ -151,10 +152,12 @@ def load(
     return Run(RunFolder.open(path), choose_device(device, precision, threads), engine)
 
 
-def check(family: str, source: str | Path, **settings: Any) -> list[Finding]:
+def check(family: str, source: str | Path = "", **settings: Any) -> list[Finding]:
     """Everything noticeable about data before training, errors first."""
     answers = families.load(family)
-    return answers.check(str(source), answers.settings_type.from_flat(settings))
+    given = answers.settings_type.from_flat(settings)
+    _refuse_no_source(family, source, given)
+    return answers.check(str(source), given)
 
 
 class Run:
@@ -252,15 +255,47 @@ class Run:
 
     def explain(self) -> Path:
         """Write the report into the run's `report/` and return its page."""
-        try:
-            data = self._data()
-        except (RunError, ValueError, OSError):
-            data = None
-        return self._family.explain(self.trained, self.predictor, data, self.folder.folder("report"))
+        return self._family.explain(self.trained, self.predictor, self._data_if_there(), self.folder.folder("report"))
 
     def export(self) -> Path:
         """Write an ONNX model and the proof that it is equal into the run's `export/`."""
         return self._family.export(self.trained, self.predictor, self.folder.folder("export"))
+
+    def perform(self, verb: str, *words: str, **options: Any) -> Any:
+        """A verb of the run's own family: `run.perform("odd-one-out", "cat", "dog", "car")`, or `run.odd_one_out(...)`.
+
+        Args:
+            verb: Its name (`seodang.families.verbs`).
+            *words: What it is asked about.
+            **options: Its options.
+
+        Returns: A value, a list of values, or an iterator of values and pieces of text.
+        Raises: SettingsError: The family has no such verb, or an option is unknown or out of bounds.
+        """
+        known = {one.name: one for one in families.verbs(self.family)}
+        if verb not in known:
+            have = f"only {alternatives(tuple(known))}" if known else "none of its own"
+            raise SettingsError(f"No verb {verb!r} for a run of family {self.family}, which has {have}.", value=verb)
+        chosen = known[verb]
+        if words and not chosen.words:
+            raise SettingsError(f"{verb} takes no words, got {words[0]!r}.", value=words)
+        given = {**options, **({chosen.words: words} if words else {})}
+        return self._family.actions[verb](self.predictor, self._data_if_there, chosen.options.from_flat(given))
+
+    def __getattr__(self, name: str) -> Any:
+        """The family's own verbs as methods."""
+        if not name.startswith("_"):
+            for verb in families.verbs(self._family.name):
+                if verb.method == name:
+                    return partial(self.perform, verb.name)
+        raise AttributeError(f"a run of family {self._record['family']!r} has no {name!r}" if "_record" in vars(self) else name)
+
+    def _data_if_there(self) -> Any:
+        """The training data, or None where they are gone or have changed."""
+        try:
+            return self._data()
+        except (RunError, ValueError, OSError):
+            return None
 
     def _data(self) -> Any:
         """The training data, read again. Raises: RunError: It has changed."""
@@ -326,6 +361,19 @@ class _Training:
     def _tell(self, event: RunEvent) -> None:
         for observer in self.observers:
             observer(event)  # type: ignore[operator]
+
+
+def _refuse_no_source(family: str, source: str | Path, given: Settings) -> None:
+    """Raises: SettingsError: There is neither a source nor a setting that brings the data, or there are both."""
+    own = families.own_data(family)
+    bringing = next((name for name in own if given.to_flat()[name] is not None), None)
+    if bringing and str(source):
+        raise SettingsError(f"{{{bringing}}} brings the data itself; leave it out, or leave out {source}.", settings=own)
+    if not bringing and not str(source):
+        more = "".join(f", or give {{{name}}}" for name in own)
+        raise SettingsError(
+            f"SOURCE is missing: name a file, a folder or a data set (`seodang data list`){more}.", settings=own
+        )
 
 
 def _environment(family: AnyFamily, device: Device) -> dict[str, Any]:

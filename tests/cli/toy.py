@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from seodang import families
 from seodang.core.errors import DataError
 from seodang.core.settings import Field, Settings, TrainingSettings
+from seodang.core.verb import Verb
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class ToyData(Settings):
     """Data: what is read."""
 
     column: str | None = Field(None, description="column to read; else the first")
+    rows_given: str | None = Field(None, description="rows, instead of a file")
     skip_bad_rows: bool = Field(False, description="leave out bad rows")
 
 
@@ -64,6 +66,25 @@ class ToySettings(Settings):
     training: ToyTraining = ToyTraining()
 
 
+class GreetOptions(Settings):
+    """How to greet."""
+
+    names: tuple[str, ...] = Field((), description="who is greeted")
+    times: int = Field(1, ge=1, le=3, description="how often")
+
+
+class SpellOptions(Settings):
+    """What to spell."""
+
+    word: str = Field("toy", description="the word")
+
+
+VERBS = (
+    Verb("say-hello", "greet people", GreetOptions, words="names"),
+    Verb("spell", "spell a word letter by letter", SpellOptions),
+)
+
+
 class Batch(NamedTuple):
     """Some rows."""
 
@@ -74,9 +95,9 @@ def family() -> Any:
     """The stand-in; built on demand, since it needs PyTorch."""
     import torch
 
-    from seodang.core.family import Evaluation, Family, Finding, Grid, Measure, Metric, Prepared, Stage
+    from seodang.core.family import Evaluation, Family, Finding, Measure, Metric, Prepared, Stage
     from seodang.core.learner import BatchSource, Budget, Learner, Validation, Work
-    from seodang.core.values import Refused, Scores, Text
+    from seodang.core.values import Refused, Scores, Table, Text
 
     class ToyLearner(Learner):
         def __init__(self, settings: ToySettings) -> None:
@@ -127,7 +148,17 @@ def family() -> Any:
         input_type: ClassVar[type] = Text
         output_type: ClassVar[type] = Scores
 
+        actions: ClassVar[dict[str, Any]] = {
+            "say-hello": lambda predictor, data, options: [
+                Table(("name", "greeting"), tuple((name, "hello " * options.times) for name in options.names), ("politely",)),
+                Text(f"{len(data() or ())} rows"),
+            ],
+            "spell": lambda predictor, data, options: iter((*options.word, Text("done"))),
+        }
+
         def read(self, source: str, settings: ToySettings) -> list[str]:
+            if settings.data.rows_given is not None:
+                return settings.data.rows_given.split(",")
             if not Path(source).is_file():
                 raise DataError(f"{source}: no such file.")
             return Path(source).read_text(encoding="utf-8").splitlines()
@@ -186,7 +217,7 @@ def family() -> Any:
                 measures={"accuracy": Measure(0.875, 0.85, 0.9), "macro_f1": Measure(0.5), "roc_auc": Measure(None)},
                 yardstick_name="counting",
                 yardstick={"accuracy": Measure(0.8125)},
-                tables={"classes": Grid(("class", "rows", "recall"), (("bad [1]", 600, 0.25), ("좋음", 634, None)))},
+                tables={"classes": Table(("class", "rows", "recall"), (("bad [1]", 600, 0.25), ("좋음", 634, None)))},
                 notes=("Few rows.",),
             )
 
@@ -218,10 +249,13 @@ def install() -> None:
 
     root = "seodang.families.toy"
     settings_module = types.ModuleType(f"{root}.settings")
-    settings_module.__dict__.update(SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=())
+    settings_module.__dict__.update(SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=(), OWN_DATA=("rows_given",))
+    verbs_module = types.ModuleType(f"{root}.verbs")
+    verbs_module.__dict__.update(VERBS=VERBS)
     ToySettings.__module__ = f"{root}.settings"
     sys.modules[root] = types.ModuleType(root, "A stand-in: 100 % test.")
     sys.modules[f"{root}.settings"] = settings_module
+    sys.modules[f"{root}.verbs"] = verbs_module
     sys.modules[f"{root}.family"] = LazyFamily(f"{root}.family")
     families.names = lambda: ("text", "toy")  # type: ignore[assignment]
 

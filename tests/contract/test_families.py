@@ -117,6 +117,23 @@ def test_the_family_says_what_it_measures(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_verb_is_declared_described_and_done(name: str) -> None:
+    verbs = families.verbs(name)
+    assert {verb.name for verb in verbs} == set(families.load(name).actions)
+    for verb in verbs:
+        leaves = {leaf.name: leaf for leaf in verb.options.leaves()}
+        assert verb.summary and all(leaf.description for leaf in leaves.values())
+        assert not verb.words or leaves[verb.words].many
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings_that_bring_or_read_data_exist_and_are_off_by_default(name: str) -> None:
+    leaves = {leaf.name: leaf for leaf in families.settings_type(name).leaves()}
+    assert set(families.reading(name)) <= set(leaves)
+    assert all(leaves[own].default is None for own in families.own_data(name))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_the_readme_has_its_headings_and_the_settings_of_today(name: str) -> None:
     readme = (FOLDERS / name / "README.md").read_text(encoding="utf-8")
     assert [line.removeprefix("## ") for line in readme.splitlines() if line.startswith("## ")] == list(HEADINGS)

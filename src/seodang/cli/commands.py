@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from seodang import families
 from seodang.cli.flags import given, merged
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
+from seodang.cli.values import write_values
 from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
 from seodang.core.values import Refused
 from seodang.data.records import counted
@@ -30,9 +31,7 @@ ROWS_NAMED = 5  # of those that get no prediction
 def train(args: Namespace) -> int:
     """Train a model, and print how good it is."""
     earlier = _earlier_run(args.settings, args.family) if args.settings else {}
-    source = args.source or earlier.get("source")
-    if source is None:
-        raise SeodangError("SOURCE is missing: name a file, a folder or a data set (`seodang data list`).")
+    source = args.source or earlier.get("source", "")
     base = {**_preset(args.family, args.preset), **earlier.get("given", {})}
     settings_type = families.settings_type(args.family)
     leaves = settings_type.leaves()
@@ -90,6 +89,15 @@ def predict(args: Namespace) -> int:
     for one, output in zip(inputs, outputs, strict=True):
         write(_json(_without_none(asdict(output))) if args.json else _prediction(one, output))
     _refuse_rows(args.file or "standard input", inputs, outputs)
+    return 0
+
+
+def perform(args: Namespace) -> int:
+    """A verb of the run's own family: print what it gives, pieces of text as they come."""
+    run = _load(args)
+    options = given(args, args.verb.options.leaves())
+    result = run.perform(args.verb.name, *getattr(args, "words", ()), **options)
+    write_values(result if isinstance(result, list | Iterator) else [result], as_json=args.json)
     return 0
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import seodang
@@ -83,7 +84,7 @@ def build(argv: Sequence[str]) -> dict[str, Parser]:
     top.add_argument("--version", action="version", version=f"seodang {seodang.__version__}")
     subparsers = top.add_subparsers(metavar="COMMAND", required=True, title="commands")
     parsers = {"": top}
-    for name, (command, summary, add_arguments) in COMMANDS.items():
+    for name, (command, summary, add_arguments) in {**COMMANDS, **_verbs()}.items():
         parser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name in argv[:1]:
             parser.set_defaults(command=command)
@@ -148,6 +149,32 @@ def _add_predict(parser: Parser, words: Sequence[str]) -> None:
     parser.add_argument("--engine", default="torch", help="torch, or onnx after `seodang export` (default torch)")
 
 
+def _verbs() -> dict[str, tuple[Command, str, AddArguments]]:
+    """The verbs that only some families have; families may share one, such as `generate`."""
+    declared = [(family, verb) for family in families.names() for verb in families.verbs(family)]
+    found: dict[str, tuple[Command, str, AddArguments]] = {}
+    for family, verb in declared:
+        shared = [other for other, one in declared if one.name == verb.name]
+        summary = f"{', '.join(shared)}: {verb.summary}" if family == shared[0] else found[verb.name][1]
+        found[verb.name] = (commands.perform, summary, partial(_add_verb, verb.name))
+    return found
+
+
+def _add_verb(name: str, parser: Parser, words: Sequence[str]) -> None:
+    """The arguments of a verb, as the family of the run on the command line has it."""
+    by_family = {family: verb for family in families.names() for verb in families.verbs(family) if verb.name == name}
+    family = next((found for word in words if (found := family_of_run(word)) in by_family), next(iter(by_family)))
+    verb = by_family[family]
+    parser.set_defaults(verb=verb)
+    _add_run(parser, words)
+    leaves = {leaf.name: leaf for leaf in verb.options.leaves()}
+    if verb.words:
+        about = leaves.pop(verb.words).description
+        parser.add_argument("words", metavar="WORD", nargs="*", help=about)
+    add_settings(parser, leaves.values())
+    parser.add_argument("--json", action="store_true", help="print one JSON object a value")
+
+
 def _add_run(parser: Parser, words: Sequence[str]) -> None:
     parser.add_argument("run", metavar="RUN", help="run folder, e.g. runs/text-1")
     _add_place(parser, precision="f32")
@@ -172,7 +199,7 @@ def family_of_run(word: str) -> str:
 
 def _add_check(parser: Parser, words: Sequence[str]) -> None:
     family = _add_family(parser, words)
-    parser.add_argument("source", metavar="SOURCE", help="file, folder or name of a data set")
+    parser.add_argument("source", metavar="SOURCE", nargs="?", default="", help="file, folder or name of a data set")
     parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
     if family:
         leaves = families.settings_type(family).leaves()

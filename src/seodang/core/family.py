@@ -14,7 +14,7 @@ from seodang.core.device import Device
 from seodang.core.learner import Work
 from seodang.core.run import RunFolder
 from seodang.core.settings import Settings
-from seodang.core.values import Finding
+from seodang.core.values import Finding, Table
 
 S = TypeVar("S", bound=Settings)
 D = TypeVar("D")
@@ -41,14 +41,6 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A table of an evaluation: named columns, rows of texts and numbers."""
-
-    headers: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
-
-
-@dataclass(frozen=True)
 class Evaluation:
     """How well a model does on some rows, beside the yardstick that it must beat to earn its time."""
 
@@ -57,7 +49,7 @@ class Evaluation:
     measures: Mapping[str, Measure]
     yardstick_name: str = ""
     yardstick: Mapping[str, Measure] = field(default_factory=dict)
-    tables: Mapping[str, Grid] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -101,6 +93,13 @@ class Trained(Generic[S]):
     device: Device
 
 
+Action = Callable[[Any, Callable[[], Any], Any], Any]
+"""A verb of one family: (predictor, data, options) -> a value, a list of values, or an iterator of values and pieces of text.
+
+`data()` gives the training data, read again, or None where they are gone or have changed; options are of the verb's own type.
+"""
+
+
 class Family(ABC, Generic[S, D, P]):
     """A kind of model and its data: settings S, data D, and the predictor P that a run is loaded into."""
 
@@ -114,10 +113,12 @@ class Family(ABC, Generic[S, D, P]):
     """What can compute a trained model; all but torch need it exported first."""
     input_type: ClassVar[type]
     output_type: ClassVar[type]
+    actions: ClassVar[Mapping[str, Action]] = {}
+    """What does the family's own verbs (`verbs.py`), by name."""
 
     @abstractmethod
     def read(self, source: str, settings: S) -> D:
-        """Read, check and split the data of a training.
+        """Read, check and split the data of a training; the source is "" where a setting brings the data (`OWN_DATA`).
 
         Raises: DataError: Whatever makes it unusable, with file, row and what to do.
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from seodang.core.errors import DataError
 
@@ -28,6 +28,15 @@ class Scores:
     probabilities: Mapping[str, float]
     note: str | None = None
     """What the reader should know before trusting it, e.g. that no word of the text is known."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Named columns, rows of texts and numbers, and what the reader should know of them."""
+
+    headers: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

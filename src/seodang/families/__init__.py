@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import importlib.util
+import sys
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,6 +16,7 @@ from seodang.core.errors import SeodangError
 if TYPE_CHECKING:
     from seodang.core.family import Family
     from seodang.core.settings import Settings
+    from seodang.core.verb import Verb
 
 
 @cache
@@ -55,6 +58,26 @@ def reading(name: str) -> tuple[str, ...]:
     Raises: SeodangError: There is no such family.
     """
     return tuple(importlib.import_module(f"{__name__}.{_known(name)}.settings").READING)
+
+
+def own_data(name: str) -> tuple[str, ...]:
+    """Names of the settings that bring the data themselves, so that no source is needed.
+
+    Raises: SeodangError: There is no such family.
+    """
+    return tuple(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "OWN_DATA", ()))
+
+
+def verbs(name: str) -> tuple[Verb, ...]:
+    """What a family's runs can do beside what all can, read without importing torch.
+
+    Raises: SeodangError: There is no such family.
+    """
+    module = f"{__name__}.{_known(name)}.verbs"
+    if module not in sys.modules and importlib.util.find_spec(module) is None:
+        return ()
+    found: tuple[Verb, ...] = importlib.import_module(module).VERBS
+    return found
 
 
 def summary(name: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seodang.core.family import Evaluation, Grid, Measure
+from seodang.core.family import Evaluation, Measure
+from seodang.core.values import Table
 from seodang.data.splits import fold
 from seodang.families.text.yardstick import NAME
 from seodang.metrics.classification import (
@@ -93,20 +94,20 @@ def repeats(texts: Sequence[str], training_texts: Sequence[str]) -> NDArray[np.b
     return np.fromiter((fold(text) in seen for text in texts) if seen else (False for _ in texts), bool, len(texts))
 
 
-def confusion_table(labels: Labels, probabilities: Probabilities, label_names: Sequence[str]) -> Grid:
+def confusion_table(labels: Labels, probabilities: Probabilities, label_names: Sequence[str]) -> Table:
     """A row for each true class, a column for each class it was taken for."""
     counts = confusion_matrix(labels, probabilities.argmax(1), len(label_names)).tolist()
-    return Grid(("true class", *label_names), tuple((name, *taken) for name, taken in zip(label_names, counts, strict=True)))
+    return Table(("true class", *label_names), tuple((name, *taken) for name, taken in zip(label_names, counts, strict=True)))
 
 
-def class_table(labels: Labels, probabilities: Probabilities, label_names: Sequence[str]) -> Grid:
+def class_table(labels: Labels, probabilities: Probabilities, label_names: Sequence[str]) -> Table:
     """Precision, recall, F1 and support of each class."""
     scores = class_scores(confusion_matrix(labels, probabilities.argmax(1), len(label_names)))
     columns = (label_names, scores.precision.tolist(), scores.recall.tolist(), scores.f1.tolist(), scores.support.tolist())
-    return Grid(("class", "precision", "recall", "F1", "texts"), tuple(zip(*columns, strict=True)))
+    return Table(("class", "precision", "recall", "F1", "texts"), tuple(zip(*columns, strict=True)))
 
 
-def length_table(lengths: Labels, right: NDArray[np.bool_]) -> Grid:
+def length_table(lengths: Labels, right: NDArray[np.bool_]) -> Table:
     """Accuracy of short and long texts: quarters of the texts by their number of tokens, equal lengths together."""
     bounds = np.unique(np.quantile(lengths, np.linspace(0, 1, LENGTH_SLICES + 1)[1:], method="lower"))
     slices = np.searchsorted(bounds, lengths)
@@ -115,20 +116,20 @@ def length_table(lengths: Labels, right: NDArray[np.bool_]) -> Grid:
         inside = slices == number
         span = lengths[inside]
         rows.append((f"{span.min()}-{span.max()}", *_share_right(right[inside])))
-    return Grid(("tokens", "texts", "accuracy", "low", "high"), tuple(rows))
+    return Table(("tokens", "texts", "accuracy", "low", "high"), tuple(rows))
 
 
-def reliability_table(labels: Labels, probabilities: Probabilities) -> Grid:
+def reliability_table(labels: Labels, probabilities: Probabilities) -> Table:
     """How often predictions of about equal probability were right; bins without a text are left out."""
     bins = reliability_bins(labels, probabilities)
     columns = (bins.edges[:-1], bins.edges[1:], bins.counts, bins.confidence, bins.accuracy)
     rows = [row for row in zip(*(column.tolist() for column in columns), strict=True) if row[2]]
-    return Grid(("from", "to", "texts", "mean probability", "accuracy"), tuple(rows))
+    return Table(("from", "to", "texts", "mean probability", "accuracy"), tuple(rows))
 
 
 def repeat_table(
     repeated: NDArray[np.bool_], right: NDArray[np.bool_], labels: Labels, yardstick_probabilities: Probabilities | None
-) -> Grid:
+) -> Table:
     """Accuracy of the texts that repeat a training text, and of those that do not."""
     yardstick = None if yardstick_probabilities is None else yardstick_probabilities.argmax(1) == labels
     headers = ("texts that", "texts", "accuracy", "low", "high") + (() if yardstick is None else ("yardstick",))
@@ -137,7 +138,7 @@ def repeat_table(
         if inside.any():
             beside = () if yardstick is None else (float(yardstick[inside].mean()),)
             rows.append((name, *_share_right(right[inside]), *beside))
-    return Grid(headers, tuple(rows))
+    return Table(headers, tuple(rows))
 
 
 def _share_right(right: NDArray[np.bool_]) -> tuple[int, float, float, float]:
