@@ -1,0 +1,88 @@
+"""The text of a language model: read, cut into what is learned from, what is watched, and what is measured at the end."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seodang.core.errors import DataError
+from seodang.core.values import Finding
+from seodang.data.corpus import Corpus, read_corpus
+from seodang.families.language.settings import LanguageSettings
+
+WATCHED = 0.02  # of the text: enough to tell which epoch is best, and taken from what is learned from, never from the end
+FEWEST_CHARACTERS = 20
+FEW_CHARACTERS = 50_000
+RARE, SHOWN = 2, 10
+
+
+@dataclass(frozen=True)
+class LanguageData:
+    """A text in three parts, one behind the other: "train", "validation", "test"."""
+
+    parts: Mapping[str, str]
+    corpus: Corpus
+
+    def facts(self) -> dict[str, Any]:
+        """Characters of each part, licence and notes, for people."""
+        facts: dict[str, Any] = {"characters": {name: len(part) for name, part in self.parts.items()}}
+        if self.corpus.licence:
+            facts["licence"] = self.corpus.licence
+        facts["notes"] = list(self.corpus.notes)
+        return facts
+
+
+def read_data(source: str, settings: LanguageSettings) -> LanguageData:
+    """Read and cut.
+
+    Raises: DataError: The source is missing, binary, or too short to learn from.
+    """
+    corpus = read_corpus(source)
+    if len(corpus.text.strip()) < FEWEST_CHARACTERS:
+        raise DataError(
+            f"{corpus.source}: {len(corpus.text.strip())} characters; a language model needs {FEWEST_CHARACTERS} at least."
+        )
+    return LanguageData(split_text(corpus.text, settings.data.held_out), corpus)
+
+
+def split_text(text: str, held_out: float) -> dict[str, str]:
+    """The end of a text is measured, a little before it is watched, the rest is learned from.
+
+    Cut after a whole character and nowhere else in particular, as nanoGPT cuts Shakespeare at 90 %: the state goes on from one
+    part to the next.
+    """
+    end = int(len(text) * (1 - held_out))
+    watched = max(int(len(text) * WATCHED), 2)
+    return {"train": text[: end - watched], "validation": text[end - watched : end], "test": text[end:]}
+
+
+def check_source(source: str, settings: LanguageSettings) -> list[Finding]:
+    """Everything noticeable about a text, errors first."""
+    try:
+        corpus = read_corpus(source)
+    except DataError as error:
+        return [Finding("error", source, str(error))]
+    return [*_length_findings(corpus), *_character_findings(corpus)]
+
+
+def _length_findings(corpus: Corpus) -> list[Finding]:
+    length = len(corpus.text.strip())
+    if length < FEWEST_CHARACTERS:
+        return [Finding("error", corpus.source, f"{length} characters.", f"Give {FEWEST_CHARACTERS} at least.")]
+    if length < FEW_CHARACTERS:
+        what = f"{length:,} characters: the model will know them by heart."
+        return [Finding("warning", corpus.source, what, f"Give {FEW_CHARACTERS:,} or more for text that is its own.")]
+    return []
+
+
+def _character_findings(corpus: Corpus) -> list[Finding]:
+    """Characters that stand once or twice cost as much as common ones and are learned by none."""
+    counts = Counter(corpus.text)
+    rare = sorted(character for character, count in counts.items() if count <= RARE)
+    if not rare:
+        return []
+    shown = " ".join(repr(character)[1:-1] for character in rare[:SHOWN]) + (" ..." if len(rare) > SHOWN else "")
+    what = f"{len(rare):,} of {len(counts):,} characters stand there once or twice: {shown}"
+    return [Finding("note", corpus.source, what)]

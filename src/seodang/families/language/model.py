@@ -1,0 +1,85 @@
+"""The network of a language model: tokens in, scores of the next token out, and a state that remembers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from seodang.families.language.cells import CELLS, State
+from seodang.families.language.settings import CellName, LanguageSettings
+
+
+class LanguageNetwork(nn.Module):
+    """Embedding, recurrent layers, a score for each token that may come next (Mikolov et al. 2010, "Recurrent neural network
+    based language model").
+
+    Dropout stands between layers, never inside the recurrence (Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329). With tied
+    weights one table reads and writes (Press & Wolf 2017, arXiv:1608.05859).
+    """
+
+    def __init__(
+        self,
+        num_tokens: int,
+        cell: CellName,
+        embedding_dim: int,
+        hidden_size: int,
+        num_layers: int,
+        dropout: float,
+        tie_weights: bool,
+        layer_norm: bool,
+    ) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(num_tokens, embedding_dim)
+        nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5 if tie_weights else 1.0)
+        sizes = [embedding_dim] + [hidden_size] * num_layers
+        self.layers = nn.ModuleList(CELLS[cell](inputs, hidden_size) for inputs in sizes[:-1])
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if layer_norm else nn.Identity() for _ in range(num_layers))
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(hidden_size, num_tokens)
+        nn.init.zeros_(self.output.bias)
+        if tie_weights:
+            self.output.weight = self.embedding.weight
+        self.hidden_size = hidden_size
+        self.num_states = CELLS[cell].num_states
+
+    def start(self, batch: int) -> list[Tensor]:
+        """The state before anything is read: `num_layers * num_states` zeros of (batch, hidden_size), float32."""
+        weight = self.embedding.weight
+        return [weight.new_zeros(batch, self.hidden_size) for _ in range(len(self.layers) * self.num_states)]
+
+    def forward(self, tokens: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Read a chunk.
+
+        Args:
+            tokens: (batch, length), int64.
+            state: As `start` gives it, or as the chunk before left it.
+
+        Returns: Logits of the token after each, (batch, length, num_tokens), and the state after the last.
+        """
+        hidden = self.dropout(self.embedding(tokens))
+        after: list[Tensor] = []
+        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
+            own: State = tuple(state[number * self.num_states : (number + 1) * self.num_states])
+            hidden, left = layer(hidden, own)
+            hidden = self.dropout(norm(hidden))
+            after += left
+        return self.output(hidden), after
+
+
+def build_network(settings: LanguageSettings, num_tokens: int) -> LanguageNetwork:
+    """The network that resolved settings ask for."""
+    model = settings.model
+    assert model.embedding_dim is not None and model.hidden_size is not None
+    assert model.dropout is not None and model.tie_weights is not None
+    return LanguageNetwork(
+        num_tokens,
+        model.model,
+        model.embedding_dim,
+        model.hidden_size,
+        model.num_layers,
+        model.dropout,
+        model.tie_weights,
+        model.layer_norm,
+    )
