@@ -85,7 +85,7 @@ def train(
     _refuse_no_source(family, source, given)
     source = str(Path(source).resolve()) if str(source) and Path(source).exists() else str(source)
     data = answers.read(source, given)
-    prepared = answers.prepare(data, given)
+    prepared = answers.pace(answers.prepare(data, given), data, place)
     record = _settings_record(family, source, settings, prepared)
     unfinished = _unfinished(Path(runs), record, answers.checksum(data))
     if resume and unfinished is not None:

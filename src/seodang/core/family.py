@@ -139,6 +139,13 @@ class Family(ABC, Generic[S, D, P]):
     def prepare(self, data: D, settings: S) -> Prepared[S]:
         """Derive what was left open, and fit what prediction will need again."""
 
+    def pace(self, prepared: Prepared[S], data: D, device: Device) -> Prepared[S]:
+        """Settle what depends on the speed of this machine: measured once, before a run begins, and stored with its settings.
+
+        A resumed run measures nothing, so that it ends as the uninterrupted one would have.
+        """
+        return prepared
+
     @abstractmethod
     def stages(self, settings: S) -> tuple[Stage[S, D], ...]:
         """The stages of training, in order."""

@@ -96,6 +96,10 @@ class Validation(ABC):
     def measure(self) -> dict[str, float]:
         """Finite scores by name; `monitor` decides which epoch is best. What the rows cannot tell is left out."""
 
+    def samples(self) -> dict[str, str]:
+        """What the learner makes by now, in words, kept beside the scores; a function of the weights alone."""
+        return {}
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -106,6 +110,8 @@ class Budget:
     schedule: Literal["cosine", "constant"] = "cosine"
     warmup_fraction: float = 0.0
     patience: int | None = None
+    steps: int | None = None
+    """Ends training within an epoch, if that comes before all epochs are done."""
 
 
 @dataclass

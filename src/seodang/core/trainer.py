@@ -149,14 +149,20 @@ class _Fit:
         self.saved_step = -1
         self.saved_at = time.monotonic()
         self.plan = work.source.plan(work.budget.seed, 0)
-        self.total = len(self.plan) * work.budget.epochs
+        most = len(self.plan) * work.budget.epochs
+        self.total = most if work.budget.steps is None else min(most, work.budget.steps)
         if not self.plan:
             raise DataError(f"Nothing to train on: the data give no batch for stage {stage}.")
 
     @property
     def complete(self) -> bool:
         """Whether the stage has nothing left to do."""
-        return self.progress.epoch >= self.work.budget.epochs or bool(self.progress.reason)
+        return self.progress.epoch >= self.work.budget.epochs or self.out_of_steps or bool(self.progress.reason)
+
+    @property
+    def out_of_steps(self) -> bool:
+        """Whether the budget's steps are used up, though perhaps not its epochs."""
+        return self.work.budget.steps is not None and self.progress.step >= self.work.budget.steps
 
     def begin(self) -> list[str]:
         """Go on from the newest checkpoint, or make the first. Returns messages about damaged ones."""
@@ -192,7 +198,7 @@ class _Fit:
         """One update and what falls due after it: a row, the end of an epoch, a snapshot, a checkpoint."""
         try:
             self.step()
-            epoch_ends = self.progress.position == len(self.plan)
+            epoch_ends = self.progress.position == len(self.plan) or self.out_of_steps
             snapshot_due = epoch_ends or self.progress.step % SNAPSHOT_STEPS == 0
             if snapshot_due or self.progress.step % LOG_STEPS == 0:
                 yield self.log()
@@ -246,13 +252,13 @@ class _Fit:
         _refuse_bad_values("validation", values)
         progress.epoch, progress.position, progress.retries = progress.epoch + 1, 0, 0
         if validation is not None:
-            yield self.judge(validation, values)
+            yield self.judge(validation, values, validation.samples())
             row = {"stage": self.stage, "epoch": progress.epoch, "evaluation_seconds": time.monotonic() - started}
             self.run.append("timings.jsonl", row)
         if not self.complete:
             self.plan = self.work.source.plan(self.work.budget.seed, progress.epoch)
 
-    def judge(self, validation: Validation, values: Mapping[str, float]) -> Evaluated:
+    def judge(self, validation: Validation, values: Mapping[str, float], samples: Mapping[str, str]) -> Evaluated:
         """Keep the weights if no epoch was better before; decide whether to go on."""
         progress, patience = self.progress, self.work.budget.patience
         score = values[validation.monitor] * (1 if validation.higher_is_better else -1)
@@ -264,7 +270,8 @@ class _Fit:
         if patience is not None and progress.epoch - progress.best_epoch >= patience:
             progress.reason = f"no better validation score since epoch {progress.best_epoch}"
         row = {"kind": "evaluation", "stage": self.stage, "step": progress.step, "epoch": progress.epoch}
-        self.run.append("metrics.jsonl", {**row, **values, "is_best": is_best})
+        shown = {"samples": dict(samples)} if samples else {}
+        self.run.append("metrics.jsonl", {**row, **values, "is_best": is_best, **shown})
         return Evaluated(self.stage, progress.step, progress.epoch, values, is_best)
 
     def take_snapshot(self) -> None:
@@ -382,7 +389,7 @@ def fit(
         if should_stop() and not state.complete:
             yield from state.stop()
             return
-    reason = state.progress.reason or "all epochs done"
+    reason = state.progress.reason or ("all steps done" if state.out_of_steps else "all epochs done")
     yield Finished(stage, state.progress.step, state.progress.epoch, reason, complete=True)
 
 

@@ -16,6 +16,8 @@ WATCHED = 0.02  # of the text: enough to tell which epoch is best, and taken fro
 FEWEST_CHARACTERS = 20
 FEW_CHARACTERS = 50_000
 RARE, SHOWN = 2, 10
+BY_HEART = 60  # characters at least of a text given with --text, repeated as often as that takes
+OWN = "text"
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class LanguageData:
 
     parts: Mapping[str, str]
     corpus: Corpus
+    by_heart: str = ""
+    """The line that is learned by heart and measured on itself; empty where the parts are different texts."""
 
     def facts(self) -> dict[str, Any]:
         """Characters of each part, licence and notes, for people."""
@@ -37,14 +41,40 @@ class LanguageData:
 def read_data(source: str, settings: LanguageSettings) -> LanguageData:
     """Read and cut.
 
+    Args:
+        source: A file, a folder or a named data set; "" where the settings bring the text.
+        settings: `text` and `held_out` are read.
+
     Raises: DataError: The source is missing, binary, or too short to learn from.
     """
+    if settings.data.text is not None:
+        return learned_by_heart(settings.data.text)
     corpus = read_corpus(source)
-    if len(corpus.text.strip()) < FEWEST_CHARACTERS:
+    length = len(corpus.text.strip())
+    if length < FEWEST_CHARACTERS:
         raise DataError(
-            f"{corpus.source}: {len(corpus.text.strip())} characters; a language model needs {FEWEST_CHARACTERS} at least."
+            f"{corpus.source}: {length} characters; a language model needs {FEWEST_CHARACTERS} at least to hold some out. "
+            "Give more text, or {text} to learn a few words by heart.",
+            settings=("text",),
         )
     return LanguageData(split_text(corpus.text, settings.data.held_out), corpus)
+
+
+def learned_by_heart(text: str) -> LanguageData:
+    """A text line after line again and again, measured on itself.
+
+    Raises: DataError: It has no character, or only one.
+    """
+    if len(set(text)) < 2:
+        raise DataError(
+            f"{{text}} must have two different characters at least, got {text!r}: there is nothing to tell apart.",
+            settings=("text",),
+        )
+    line = text.rstrip("\n") + "\n"
+    times = max(2, -(-BY_HEART // len(line)))
+    note = f"learned by heart: repeated {times} times, and measured on itself; nothing is held out"
+    parts = {"train": line * times, "validation": line, "test": line}
+    return LanguageData(parts, Corpus(line, OWN, notes=(note,)), line)
 
 
 def split_text(text: str, held_out: float) -> dict[str, str]:
@@ -60,6 +90,12 @@ def split_text(text: str, held_out: float) -> dict[str, str]:
 
 def check_source(source: str, settings: LanguageSettings) -> list[Finding]:
     """Everything noticeable about a text, errors first."""
+    if settings.data.text is not None:
+        try:
+            data = learned_by_heart(settings.data.text)
+        except DataError as error:
+            return [Finding("error", OWN, str(error))]
+        return [Finding("note", OWN, note) for note in data.corpus.notes]
     try:
         corpus = read_corpus(source)
     except DataError as error:

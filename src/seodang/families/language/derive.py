@@ -11,14 +11,20 @@ from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.tokens import Vocabulary
 
 CHUNK_LENGTH = 200
-STREAMS = 32
-CHUNKS_A_STREAM = 4  # at least: with fewer, most of an epoch is read with next to nothing to remember
-LEARNING_RATE = 2e-3
+STREAMS = 64
+CHUNKS_A_STREAM = 8  # at least: with fewer, most of an epoch is read with next to nothing to remember
+LEARNING_RATE = 4e-3
 EPOCHS = 10
 WORD_DIMENSIONS = 256
-SIZES = ((20_000, 64), (200_000, 128), (1_000_000, 256))
+SIZES = ((20_000, 64), (200_000, 128), (1_000_000, 512))
 """State of a layer for texts of up to so many tokens."""
-LARGEST = 512
+LARGEST = 768
+DROPOUTS = ((200_000, 0.5), (2_000_000, 0.4))
+"""Dropout for texts of up to so many tokens."""
+LEAST_DROPOUT = 0.2
+CHUNK_BY_HEART = 50
+BY_HEART = {"hidden_size": 32, "embedding_dim": 16, "dropout": 0.0, "learning_rate": 1e-2, "batch_size": 1, "epochs": 30}
+"""For a text that is learned by heart, in a second: nothing that keeps a network from just that."""
 
 
 def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[LanguageSettings]:
@@ -28,51 +34,59 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
         DataError: The text is too short for the chunks asked for, or of one word.
         SettingsError: Settings that do not go together.
     """
-    reasons: dict[str, str] = {}
-    values: dict[str, Any] = {}
+    kind = settings.data.tokens or "characters"
+    vocabulary = Vocabulary.fit(data.parts["train"], kind, settings.data.vocabulary_size if kind == "words" else None)
+    numbers = vocabulary.encode(data.parts["train"])
+    _check_variety(len(set(numbers.tolist())), vocabulary, data)
     flat = settings.to_flat()
-
-    def derive(name: str, value: Any, reason: str) -> None:
-        values[name] = value if flat[name] is None else flat[name]
-        if flat[name] is None:
-            reasons[name] = reason
-
-    derive("tokens", "characters", "no word is unknown to it, and spelling is learned too")
-    text = data.parts["train"]
-    size = settings.data.vocabulary_size if values["tokens"] == "words" else None
-    vocabulary = Vocabulary.fit(text, values["tokens"], size)
-    tokens = len(vocabulary.encode(text))
-    _check_variety(vocabulary, data)
-    hidden = next((size for most, size in SIZES if tokens <= most), LARGEST)
-    derive("hidden_size", hidden, f"for {tokens:,} tokens to learn from")
-    words = values["tokens"] == "words"
-    derive(
-        "embedding_dim", min(WORD_DIMENSIONS, values["hidden_size"]) if words else values["hidden_size"], "as wide as the state"
-    )
-    derive("tie_weights", words and values["embedding_dim"] == values["hidden_size"], "pays where the table is large")
-    derive("dropout", 0.5 if tokens < SIZES[1][0] else 0.3, "the less text, the more is needed")
-    derive("chunk_length", min(CHUNK_LENGTH, max(1, tokens // 4)), "gradients seldom reach further")
-    fit = max(1, tokens // (values["chunk_length"] * CHUNKS_A_STREAM))
-    derive("batch_size", min(STREAMS, fit), "streams long enough to remember something in")
-    derive("learning_rate", LEARNING_RATE, "falls to 0 along a cosine, so it may start high")
-    derive("epochs", EPOCHS, "the rate reaches 0 at the last")
-    _check_length(tokens, values, data)
+    derived = {**_derived(flat, vocabulary, data, len(numbers)), "tokens": ("characters", "no word is unknown to it")}
+    values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
+    reasons = {name: reason for name, (value, reason) in derived.items() if flat[name] is None and value is not None}
+    _check_length(len(numbers), values, data)
     if values["tie_weights"] and values["embedding_dim"] != values["hidden_size"]:
+        sizes = f"{values['embedding_dim']} and {values['hidden_size']}"
         raise SettingsError(
-            f"{{tie_weights}} needs {{embedding_dim}} and {{hidden_size}} to be equal, got {values['embedding_dim']} and "
-            f"{values['hidden_size']}.",
+            f"{{tie_weights}} needs {{embedding_dim}} and {{hidden_size}} to be equal, got {sizes}.",
             settings=("tie_weights", "embedding_dim", "hidden_size"),
         )
     return Prepared(settings.replaced(**values), reasons, {"vocabulary": vocabulary.to_json()})
 
 
-def _check_variety(vocabulary: Vocabulary, data: LanguageData) -> None:
+def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, tokens: int) -> dict[str, tuple[Any, str]]:
+    """What each open setting becomes, and why."""
+    if data.by_heart:
+        length = min(CHUNK_BY_HEART, len(vocabulary.encode(data.by_heart)))
+        found = {name: (value, "for a text that is learned by heart") for name, value in BY_HEART.items()}
+        return {
+            **found,
+            "chunk_length": (length, "one repetition, if it is short"),
+            "tie_weights": (False, "the table is small"),
+        }
+    words = vocabulary.kind == "words"
+    size = flat["hidden_size"] or next((size for most, size in SIZES if tokens <= most), LARGEST)
+    width = flat["embedding_dim"] or (min(WORD_DIMENSIONS, size) if words else size)
+    length = flat["chunk_length"] or min(CHUNK_LENGTH, max(1, tokens // CHUNKS_A_STREAM))
+    streams = max(1, min(STREAMS, tokens // (length * CHUNKS_A_STREAM)))
+    dropout = next((share for most, share in DROPOUTS if tokens <= most), LEAST_DROPOUT)
+    return {
+        "hidden_size": (size, f"for {tokens:,} tokens to learn from"),
+        "embedding_dim": (width, "tables of words are large" if words and width < size else "as wide as the state"),
+        "tie_weights": (words and width == size, "pays where the table is large"),
+        "dropout": (dropout, "the less text, the more is needed"),
+        "chunk_length": (length, "gradients seldom reach further"),
+        "batch_size": (streams, "streams long enough to remember something in"),
+        "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine, so it may start high"),
+        "epochs": (EPOCHS, "the rate reaches 0 at the last"),
+    }
+
+
+def _check_variety(different: int, vocabulary: Vocabulary, data: LanguageData) -> None:
     """Raises: DataError: There is nothing to tell apart."""
-    used = set(vocabulary.encode(data.parts["train"]).tolist())
-    if len(used) < 2:
-        what = f"only one {vocabulary.kind.removesuffix('s')}"
+    if different < 2:
+        one = {"characters": "character", "bytes": "byte", "words": "word", "jamo": "letter"}[vocabulary.kind]
         raise DataError(
-            f"{data.corpus.source}: the training text holds {what}; a language model needs two different ones at least."
+            f"{data.corpus.source}: the training text holds only one {one}, {vocabulary.tokens[-1]!r}, again and again; a "
+            "language model needs two different ones at least."
         )
 
 
@@ -81,6 +95,7 @@ def _check_length(tokens: int, values: dict[str, Any], data: LanguageData) -> No
     needed = values["batch_size"] * values["chunk_length"] + 1
     if tokens < needed:
         raise DataError(
-            f"{data.corpus.source}: {tokens:,} tokens to learn from, but {values['batch_size']} streams (batch_size) of "
-            f"{values['chunk_length']} steps (chunk_length) need {needed:,}; lower one of the two or give more text."
+            f"{data.corpus.source}: {tokens:,} tokens to learn from, but {{batch_size}} {values['batch_size']} streams of "
+            f"{{chunk_length}} {values['chunk_length']} steps need {needed:,}; lower one of the two or give more text.",
+            settings=("batch_size", "chunk_length"),
         )

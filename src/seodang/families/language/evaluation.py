@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from seodang.core.family import Evaluation, Grid, Measure
+from seodang.core.family import Evaluation, Measure
+from seodang.core.values import Table
+from seodang.families.language.data import LanguageData
+from seodang.families.language.dynamic import adapting
 from seodang.families.language.kneser_ney import KneserNey, choose_order
-from seodang.families.language.tokens import Vocabulary, utf8
+from seodang.families.language.predictor import NAMED, LanguagePredictor, NetworkPredictor
+from seodang.families.language.scoring import Nats, Tokens
+from seodang.families.language.tokens import Vocabulary
 from seodang.metrics.intervals import Z95
-
-Nats = NDArray[np.float64]
-Tokens = NDArray[np.int32]
 
 BLOCK = 500  # tokens: neighbours are hard or easy together, blocks of so many nearly know nothing of each other
 ORDERS: Mapping[str, tuple[int, ...]] = {
@@ -24,11 +26,37 @@ ORDERS: Mapping[str, tuple[int, ...]] = {
     "words": (2, 3, 4),
 }
 PLACES = 8  # slices of the text in the table of places
+DYNAMIC_TOKENS = 5_000  # of the text, its beginning, that dynamic evaluation reads: one step after another takes its time
 NAME = "modified Kneser-Ney n-grams"
 
 
+def evaluate_data(predictor: LanguagePredictor, data: LanguageData) -> Evaluation:
+    """Measure on the end of the text, which was never learned from, with everything before it remembered."""
+    vocabulary = predictor.vocabulary
+    text = data.parts["test"]
+    train, watched, tokens = (vocabulary.encode(data.parts[name]) for name in ("train", "validation", "test"))
+    before = np.concatenate([train, watched])
+    nats = predictor.nats(text, data.parts["train"] + data.parts["validation"])
+    if data.by_heart:
+        return evaluate_text(data.corpus.source, vocabulary, text, nats, notes=data.corpus.notes)
+    yardstick, order = yardstick_nats(vocabulary, train, watched, tokens)
+    found = evaluate_text(f"the end of {data.corpus.source}", vocabulary, text, nats, yardstick, order)
+    if not isinstance(predictor, NetworkPredictor):  # an exported model cannot learn
+        return found
+    read = min(DYNAMIC_TOKENS, len(tokens))
+    dynamic = adapting(predictor.network, train, watched, predictor.device).nats(tokens[:read], before)
+    table = dynamic_table(nats[:read], dynamic)
+    return Evaluation(**{**vars(found), "tables": {**found.tables, "dynamic": table}})
+
+
 def evaluate_text(
-    source: str, vocabulary: Vocabulary, text: str, nats: Nats, yardstick: Nats | None = None, yardstick_order: int = 0
+    source: str,
+    vocabulary: Vocabulary,
+    text: str,
+    nats: Nats,
+    yardstick: Nats | None = None,
+    yardstick_order: int = 0,
+    notes: tuple[str, ...] = (),
 ) -> Evaluation:
     """Measures with 95 % intervals, beside the yardstick's.
 
@@ -36,35 +64,36 @@ def evaluate_text(
         source: Where the text comes from, in words.
         vocabulary: Of its tokens.
         text: The text.
-        nats: (tokens,), surprise at each token of it.
-        yardstick: (tokens,), the yardstick's surprise at the same tokens.
+        nats: Surprise at its last tokens: at all of them, or at all but the first.
+        yardstick: The yardstick's surprise at the same tokens.
         yardstick_order: Tokens of its longest n-gram.
+        notes: What a reader should know.
     """
-    uniform = math.log(vocabulary.size)
-    rows: list[tuple[str, float, float]] = [("this model", nats.mean(), math.exp(nats.mean()))]
+    characters = len(text) * len(nats) / max(len(vocabulary.encode(text)), 1)
+    name = f"{NAME} of order {yardstick_order}" if yardstick is not None else ""
+    bounds = {"this model": float(nats.mean()), "uniform bound": math.log(vocabulary.size)}
     if yardstick is not None:
-        rows.append((f"{NAME} of order {yardstick_order}", yardstick.mean(), math.exp(yardstick.mean())))
-    rows.append(("uniform bound", uniform, math.exp(uniform)))
+        bounds = {"this model": float(nats.mean()), name: float(yardstick.mean()), "uniform bound": math.log(vocabulary.size)}
     unknown = vocabulary.unknown(text)
-    notes = [f"{len(unknown):,} of its tokens were unseen in training: {' '.join(map(repr, unknown[:5]))}"] if unknown else []
+    if unknown:
+        shown = " ".join(map(repr, unknown[:NAMED]))
+        notes = (*notes, f"{len(unknown):,} different tokens of it were unseen in training and count as unknown: {shown}")
+    rows = tuple((model, value, math.exp(value)) for model, value in sorted(bounds.items(), key=lambda item: item[1]))
     return Evaluation(
         source=source,
         rows=len(nats),
-        measures=measures(nats, text),
-        yardstick_name=f"{NAME} of order {yardstick_order}" if yardstick is not None else "",
-        yardstick={} if yardstick is None else measures(yardstick, text),
-        tables={
-            "bounds": Grid(("model", "nats a token", "perplexity"), tuple((a, float(b), float(c)) for a, b, c in rows)),
-            "places": _place_table(nats),
-        },
-        notes=tuple(notes),
+        measures=measures(nats, characters),
+        yardstick_name=name,
+        yardstick={} if yardstick is None else measures(yardstick, characters),
+        tables={"bounds": Table(("model", "nats a token", "perplexity"), rows), "places": place_table(nats)},
+        notes=notes,
     )
 
 
-def measures(nats: Nats, text: str) -> dict[str, Measure]:
+def measures(nats: Nats, characters: float) -> dict[str, Measure]:
     """Nats a token, bits a character and perplexity, each with its 95 % interval."""
-    low, mean, high = _interval(nats)
-    bits = len(nats) / max(len(text), 1) / math.log(2)
+    low, mean, high = interval(nats)
+    bits = len(nats) / max(characters, 1) / math.log(2)
     return {
         "nats": Measure(mean, low, high),
         "bits_per_character": Measure(mean * bits, low * bits, high * bits),
@@ -73,13 +102,25 @@ def measures(nats: Nats, text: str) -> dict[str, Measure]:
 
 
 def yardstick_nats(vocabulary: Vocabulary, train: Tokens, watched: Tokens, text: Tokens) -> tuple[Nats, int]:
-    """The yardstick's surprise at each token of a text, and the order that was best on the watched part of the training text."""
+    """The yardstick's surprise at each token of a text, and its order, the best one on the watched part before the text."""
     order, _ = choose_order(train, watched, vocabulary.size, ORDERS[vocabulary.kind])
     whole = np.concatenate([train, watched])
     return KneserNey.fit(whole, vocabulary.size, order).nats(text, history=whole[-order:]), order
 
 
-def _interval(nats: Nats) -> tuple[float, float, float]:
+def dynamic_table(static: Nats, dynamic: Nats) -> Table:
+    """The model as it is and while it adapts, on the same tokens, and the difference with its own interval."""
+    rows = []
+    for name, nats in (("as it is", static), ("adapting as it reads", dynamic), ("gained by adapting", static - dynamic)):
+        low, mean, high = interval(nats)
+        rows.append((name, len(nats), mean, low, high))
+    note = (
+        "Dynamic evaluation (Krause et al. 2018), a measure of its own: the model learns from each token after it was scored."
+    )
+    return Table(("model", "tokens", "nats a token", "low", "high"), tuple(rows), (note,))
+
+
+def interval(nats: Nats) -> tuple[float, float, float]:
     """Low end, mean and high end: a mean of block means, since neighbouring tokens are no independent witnesses."""
     mean = float(nats.mean())
     blocks = len(nats) // BLOCK
@@ -90,8 +131,8 @@ def _interval(nats: Nats) -> tuple[float, float, float]:
     return mean - Z95 * deviation, mean, mean + Z95 * deviation
 
 
-def _place_table(nats: Nats) -> Grid:
+def place_table(nats: Nats) -> Table:
     """Whether some stretch of the text is harder than the rest."""
-    edges = np.linspace(0, len(nats), min(PLACES, len(nats)) + 1).astype(int)
-    rows = [(f"{a:,} to {b:,}", float(nats[a:b].mean())) for a, b in zip(edges, edges[1:], strict=False) if b > a]
-    return Grid(("tokens", "nats a token"), tuple(rows))
+    edges = np.linspace(0, len(nats), min(PLACES, len(nats)) + 1).astype(int).tolist()
+    rows = [(f"{start + 1:,} to {end:,}", float(nats[start:end].mean())) for start, end in pairwise(edges)]
+    return Table(("tokens", "nats a token"), tuple(rows))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seodang.core.seeds import mix
 from seodang.families.language.sampling import Sampling
-from seodang.families.language.stepping import Floats, StepNetwork
-from seodang.families.language.tokens import StreamDecoder, Vocabulary
+from seodang.families.language.stepping import Floats, Steps, read_prompt
+from seodang.families.language.tokens import UNKNOWN, StreamDecoder, Vocabulary
 
 RECENT = 256  # tokens that the repetition penalty remembers
 
@@ -18,23 +19,24 @@ class Generator:
     """Several texts written on from one prompt, each with its own random numbers.
 
     Args:
-        network: The trained network.
+        network: The trained network, step by step.
         vocabulary: Of its tokens.
         prompt: What the texts go on from; when empty, the first token is drawn as after a line's end, or as after nothing.
         sampling: How to draw.
-        seed: The same seed gives the same texts; sample k of several is the text that k would be alone.
+        seed: The same seed gives the same texts.
         samples: How many.
     """
 
     def __init__(
-        self, network: StepNetwork, vocabulary: Vocabulary, prompt: str, sampling: Sampling, seed: int, samples: int = 1
+        self, network: Steps, vocabulary: Vocabulary, prompt: str, sampling: Sampling, seed: int, samples: int = 1
     ) -> None:
         self.network, self.vocabulary, self.sampling = network, vocabulary, sampling
         self.randoms = [np.random.default_rng(mix(seed, "sample", number)) for number in range(samples)]
-        read = vocabulary.encode(prompt or "\n")
-        self.recent = [list(map(int, vocabulary.encode(prompt)[-RECENT:])) for _ in range(samples)]
-        logits, state = network.read(read.astype(np.int64)) if len(read) else _unread(network)
-        self.logits, self.state = np.repeat(logits, samples, 0), [np.repeat(part, samples, 0) for part in state]
+        self.prompt = vocabulary.encode(prompt)
+        self.recent = [self.prompt[-RECENT:].tolist() for _ in range(samples)]
+        read = self.prompt if len(self.prompt) else _line_end(vocabulary)
+        logits, state = read_prompt(network, read.astype(np.int64))
+        self.logits, self.state = self._known(np.repeat(logits, samples, 0)), [np.repeat(part, samples, 0) for part in state]
 
     def tokens(self, length: int) -> Iterator[list[int]]:
         """The next token of each text, `length` times."""
@@ -47,29 +49,69 @@ class Generator:
                 recent.append(token)
                 del recent[:-RECENT]
             yield drawn
-            self.logits, self.state = self.network.step(np.array(drawn), self.state)
+            logits, self.state = self.network.step(np.array(drawn), self.state)
+            self.logits = self._known(logits)
+
+    def _known(self, logits: Floats) -> Floats:
+        """The unknown token stands for no text, and is never written."""
+        if self.vocabulary.kind != "bytes":
+            logits[:, UNKNOWN] = -np.inf
+        return logits
 
     def pieces(self, length: int, stop: Sequence[str] = ()) -> Iterator[str]:
-        """One text, piece by piece as it is written, `length` tokens or until one of the stop strings, which is left out."""
-        decoder = StreamDecoder(self.vocabulary)
-        held = ""
-        for (token,) in self.tokens(length):
-            held += decoder.push(token)
-            ends = [place for one in stop if (place := held.find(one)) >= 0]
-            if ends:
-                yield held[: min(ends)]
+        """The first text, the prompt too, piece by piece as it is written: `length` tokens, or until a stop string begins."""
+        writer = Writer(self.vocabulary, self.prompt, stop)
+        yield writer.begun
+        for token, *_ in self.tokens(length):
+            yield writer.push(token)
+            if writer.stopped:
                 return
-            ready = len(held) - _begun(held, stop)
-            if ready:
-                yield held[:ready]
-                held = held[ready:]
-        yield held + decoder.flush()
+        yield writer.finish()
 
     def texts(self, length: int, stop: Sequence[str] = ()) -> list[str]:
-        """All texts, whole."""
-        rows = np.array(list(self.tokens(length)), np.int64).reshape(length, len(self.randoms)).T
-        written = [self.vocabulary.decode(row) for row in rows]
-        return [text[: min((text.find(one) for one in stop if one in text), default=len(text))] for text in written]
+        """All texts, whole, the prompt too."""
+        writers = [Writer(self.vocabulary, self.prompt, stop) for _ in self.randoms]
+        written = [writer.begun for writer in writers]
+        for drawn in self.tokens(length):
+            for number, (writer, token) in enumerate(zip(writers, drawn, strict=True)):
+                written[number] += "" if writer.stopped else writer.push(token)
+            if all(writer.stopped for writer in writers):
+                break
+        return [text + ("" if writer.stopped else writer.finish()) for text, writer in zip(written, writers, strict=True)]
+
+
+class Writer:
+    """One text as its tokens come: held back as long as a next token could change it or complete a stop string.
+
+    Args:
+        vocabulary: Of the tokens.
+        prompt: (length,), tokens that come before; stop strings are looked for behind them alone.
+        stop: Texts before the first of which the text ends.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, prompt: NDArray[np.int32], stop: Sequence[str]) -> None:
+        self.decoder = StreamDecoder(vocabulary)
+        self.stop = [one for one in stop if one]
+        self.held = ""
+        self.stopped = False
+        self.begun = "".join(map(self.decoder.push, prompt.tolist()))
+        """The prompt as far as it is certain: a syllable at its end may get another letter."""
+
+    def push(self, token: int) -> str:
+        """What is certain after one more token; it may be empty."""
+        return self._released(self.decoder.push(token))
+
+    def finish(self) -> str:
+        """What was held back when no more tokens come."""
+        return self._released(self.decoder.flush()) + self.held
+
+    def _released(self, more: str) -> str:
+        self.held += more
+        ends = [place for one in self.stop if (place := self.held.find(one)) >= 0]
+        ready = min(ends) if ends else len(self.held) - _begun(self.held, self.stop)
+        self.stopped = bool(ends)
+        released, self.held = self.held[:ready], "" if ends else self.held[ready:]
+        return released
 
 
 def _begun(text: str, stop: Sequence[str]) -> int:
@@ -78,17 +120,6 @@ def _begun(text: str, stop: Sequence[str]) -> int:
     return max((n for n in range(1, min(longest, len(text)) + 1) if any(one.startswith(text[-n:]) for one in stop)), default=0)
 
 
-def _unread(network: StepNetwork) -> tuple[Floats, list[Floats]]:
-    """Before anything is read every token is as likely."""
-    return np.zeros((1, len(network.bias)), np.float32), network.start(1)
-
-
-def longest_copy(text: str, source: str) -> str:
-    """The longest piece of a generated text that stands in the training text letter by letter; of equal ones, the first."""
-    best, start = "", 0
-    for end in range(1, len(text) + 1):
-        while text[start:end] not in source:
-            start += 1
-        if end - start > len(best):
-            best = text[start:end]
-    return best
+def _line_end(vocabulary: Vocabulary) -> NDArray[np.int32]:
+    """The token of a line's end, where the vocabulary has one."""
+    return vocabulary.encode("" if vocabulary.unknown("\n") else "\n")

@@ -38,7 +38,8 @@ def decompose(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
     slots[is_syllable, 0] = FIRST_INITIAL + index // WITH_MEDIAL
     slots[is_syllable, 1] = FIRST_MEDIAL + index % WITH_MEDIAL // WITH_FINAL
     slots[is_syllable, 2] = np.where(final > 0, FIRST_FINAL - 1 + final, NO_JAMO)
-    return slots[slots != NO_JAMO]
+    taken_apart: NDArray[np.uint32] = slots[slots != NO_JAMO]
+    return taken_apart
 
 
 def compose(codes: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -66,4 +67,5 @@ def unfinished(text: str) -> int:
 
 
 def _within(codes: NDArray[np.uint32], first: int, count: int) -> NDArray[np.bool_]:
-    return codes - first < count  # without a sign, what is below `first` wraps to something large
+    inside: NDArray[np.bool_] = codes - first < count  # without a sign, what is below `first` wraps to something large
+    return inside

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
@@ -14,18 +12,23 @@ from torch.optim import Optimizer
 from seodang.core.device import Device
 from seodang.core.learner import Learner, Validation
 from seodang.core.step import Stepper
+from seodang.families.language.generation import Generator
 from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.sampling import Sampling
+from seodang.families.language.scoring import Tokens, token_nats
+from seodang.families.language.stepping import StepNetwork
 from seodang.families.language.streams import Chunk
+from seodang.families.language.tokens import Vocabulary
 
-SCORING_STREAMS = 32  # a text is scored in so many pieces at once
-SCORING_CHUNK = 256
-WARM_UP = 1024  # tokens read, unscored, before each piece but the first: what came earlier no longer moves the fourth decimal
+BETAS = (0.9, 0.99)  # of Adam; the second as in nanoGPT: texts of a few thousand steps
+SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 300, 0.8  # of what is written at each validation
 
 
 class LanguageLearner(Learner):
-    """Truncated backpropagation through time (Werbos 1990; Williams & Peng 1990): gradients end at the chunk, the state does not.
+    """Truncated backpropagation through time: gradients end at the chunk, the state does not.
 
-    Adam (Kingma & Ba 2015, arXiv:1412.6980) with weight decay on matrices alone (arXiv:1711.05101).
+    Werbos 1990; Williams & Peng 1990. Adam (Kingma & Ba 2015, arXiv:1412.6980) with weight decay on matrices alone
+    (arXiv:1711.05101).
     """
 
     def __init__(
@@ -45,7 +48,7 @@ class LanguageLearner(Learner):
         others = [weight for weight in network.parameters() if weight.ndim == 1]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
         # Fused, because the other variants round a process's first step differently, which would end exact resume.
-        self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, fused=True)
+        self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, fused=True)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """The network."""
@@ -77,57 +80,24 @@ class LanguageLearner(Learner):
 
 
 class LanguageValidation(Validation):
-    """Mean nats a token on the validation text, state carried."""
+    """Mean nats a token on the validation text after the end of the training text, and what the network writes by then."""
 
     monitor = "validation_nats"
     higher_is_better = False
 
-    def __init__(self, network: LanguageNetwork, numbers: NDArray[np.int32], device: Device) -> None:
-        self.network, self.numbers, self.device = network, numbers, device
+    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, history: Tokens, text: Tokens, device: Device) -> None:
+        self.network, self.vocabulary, self.history, self.text, self.device = network, vocabulary, history, text, device
 
     def measure(self) -> dict[str, float]:
         """Scores by name."""
-        return {"validation_nats": float(token_nats(self.network, self.numbers, self.device).mean())}
+        return {"validation_nats": float(token_nats(self.network, self.text, self.device, self.history).mean())}
+
+    def samples(self) -> dict[str, str]:
+        """A short text written on from nothing, drawn with the same random numbers each time."""
+        writer = Generator(StepNetwork(self.network), self.vocabulary, "", Sampling(SAMPLE_TEMPERATURE), seed=0)
+        return {"written": writer.texts(SAMPLE_TOKENS)[0]}
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean nats a token; logits (batch, length, num_tokens), targets (batch, length), int64."""
     return functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten())
-
-
-def token_nats(
-    network: LanguageNetwork, numbers: NDArray[np.int32], device: Device, streams: int = SCORING_STREAMS, warm_up: int = WARM_UP
-) -> NDArray[np.float64]:
-    """Minus the log-probability of every token of a text but the first, given all before it, (tokens - 1,), float64.
-
-    The text is read as parallel pieces; each first reads, unscored, the `warm_up` tokens before it, so that it begins with a
-    state as full as one carried from the text's beginning.
-    """
-    network.eval()
-    steps = len(numbers) - 1
-    if steps < 1:
-        return np.zeros(0)
-    length = max(-(-steps // streams), 1)
-    starts = np.arange(0, steps, length)
-    nats = np.zeros(steps)
-    text = torch.from_numpy(numbers.astype(np.int64)).to(device.torch)
-    with torch.inference_mode(), device.autocast():
-        state = network.start(len(starts))
-        for done in range(-warm_up, length, SCORING_CHUNK):
-            width = min(SCORING_CHUNK, (0 if done < 0 else length) - done)
-            places = torch.from_numpy(starts)[:, None] + done + torch.arange(width)
-            read = text[places.clamp(0, steps - 1)]
-            logits, state = network(read, state)
-            state = _forget_before_the_text(state, places[:, -1])
-            if done >= 0:
-                targets = text[(places + 1).clamp(1, steps)]
-                scored = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-                inside = (places < steps).numpy()
-                nats[places.numpy()[inside]] = scored.view(places.shape).cpu().double().numpy()[inside]
-    return nats
-
-
-def _forget_before_the_text(state: list[Tensor], last: Tensor) -> list[Tensor]:
-    """Rows that stand before the text's beginning have read nothing yet."""
-    begun = (last >= 0).to(state[0].device).unsqueeze(1)
-    return [part * begun for part in state]

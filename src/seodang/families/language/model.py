@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from seodang.families.language.cells import CELLS, State
+from seodang.families.language.cells import CELLS, Recurrent, Split, State
 from seodang.families.language.settings import CellName, LanguageSettings
+
+TABLE_TOKENS = 512  # up to so many tokens, the first layer's product is made once for each of them
 
 
 class LanguageNetwork(nn.Module):
-    """Embedding, recurrent layers, a score for each token that may come next (Mikolov et al. 2010, "Recurrent neural network
-    based language model").
+    """Embedding, recurrent layers, a score for each token that may come next.
 
-    Dropout stands between layers, never inside the recurrence (Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329). With tied
-    weights one table reads and writes (Press & Wolf 2017, arXiv:1608.05859).
+    Mikolov et al. 2010, "Recurrent neural network based language model". Dropout stands between layers (Zaremba, Sutskever &
+    Vinyals 2014, arXiv:1409.2329); on the way in it switches off numbers of the table, the same ones at all places of a chunk
+    (Gal & Ghahramani 2016, arXiv:1512.05287). With tied weights one table reads and writes (Press & Wolf 2017,
+    arXiv:1608.05859).
     """
 
     def __init__(
@@ -25,16 +28,17 @@ class LanguageNetwork(nn.Module):
         cell: CellName,
         embedding_dim: int,
         hidden_size: int,
-        num_layers: int,
-        dropout: float,
-        tie_weights: bool,
-        layer_norm: bool,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        weight_dropout: float = 0.0,
+        tie_weights: bool = False,
+        layer_norm: bool = False,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(num_tokens, embedding_dim)
         nn.init.normal_(self.embedding.weight, std=embedding_dim**-0.5 if tie_weights else 1.0)
         sizes = [embedding_dim] + [hidden_size] * num_layers
-        self.layers = nn.ModuleList(CELLS[cell](inputs, hidden_size) for inputs in sizes[:-1])
+        self.layers = nn.ModuleList(CELLS[cell](inputs, hidden_size, weight_dropout) for inputs in sizes[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if layer_norm else nn.Identity() for _ in range(num_layers))
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(hidden_size, num_tokens)
@@ -58,14 +62,27 @@ class LanguageNetwork(nn.Module):
 
         Returns: Logits of the token after each, (batch, length, num_tokens), and the state after the last.
         """
-        hidden = self.dropout(self.embedding(tokens))
+        hidden: Tensor | None = None
         after: list[Tensor] = []
-        for number, (layer, norm) in enumerate(zip(self.layers, self.norms, strict=True)):
-            own: State = tuple(state[number * self.num_states : (number + 1) * self.num_states])
-            hidden, left = layer(hidden, own)
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            assert isinstance(layer, Recurrent)
+            own: State = tuple(state[len(after) : len(after) + self.num_states])
+            hidden, left = self._read(tokens, layer, own) if hidden is None else layer(hidden, own)
             hidden = self.dropout(norm(hidden))
             after += left
-        return self.output(hidden), after
+        logits: Tensor = self.output(hidden)
+        return logits, after
+
+    def _read(self, tokens: Tensor, first: Recurrent, state: State) -> tuple[Tensor, State]:
+        """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
+        table: Tensor = self.dropout(self.embedding.weight)
+        if isinstance(first, Split) and tokens.device.type == "cpu" and len(table) <= TABLE_TOKENS:
+            rows = first.enter(table)
+            # As a product, whose gradient adds up in f32 however often a token stands in the chunk; time first, as steps go.
+            entering = functional.one_hot(tokens.t(), len(table)).to(rows.dtype) @ rows
+            return first.follow(entering.transpose(0, 1), state)
+        outputs: tuple[Tensor, State] = first(functional.embedding(tokens, table), state)
+        return outputs
 
 
 def build_network(settings: LanguageSettings, num_tokens: int) -> LanguageNetwork:
@@ -80,6 +97,7 @@ def build_network(settings: LanguageSettings, num_tokens: int) -> LanguageNetwor
         model.hidden_size,
         model.num_layers,
         model.dropout,
+        model.weight_dropout,
         model.tie_weights,
         model.layer_norm,
     )

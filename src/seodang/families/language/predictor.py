@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,22 +10,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.device import Device
+from seodang.core.values import Scores
 from seodang.families.language.generation import Generator
-from seodang.families.language.learner import token_nats
 from seodang.families.language.model import LanguageNetwork
 from seodang.families.language.sampling import Sampling
+from seodang.families.language.scoring import Nats, token_nats
 from seodang.families.language.settings import LanguageSettings
-from seodang.families.language.stepping import StepNetwork
-from seodang.families.language.tokens import Vocabulary
+from seodang.families.language.stepping import StepNetwork, Steps, read_prompt
+from seodang.families.language.tokens import UNKNOWN, TokenKind, Vocabulary
+
+NAMED = 5  # unseen tokens that a message shows
+LIKELIEST = 256  # tokens that a prediction lists
+KINDS: dict[TokenKind, str] = {"characters": "characters", "words": "words", "jamo": "characters", "bytes": "bytes"}
 
 
 @dataclass(frozen=True)
 class LanguagePredictor:
-    """A network with its vocabulary."""
+    """What can answer for a trained model, whatever computes it."""
 
     settings: LanguageSettings
     vocabulary: Vocabulary
     device: Device
+
+    @property
+    @abstractmethod
+    def steps(self) -> Steps:
+        """The model for one token at a time."""
+
+    @abstractmethod
+    def nats(self, text: str, history: str = "") -> Nats:
+        """Surprise at each token of a text after the text before it, (tokens,); at all but the first when there is none."""
+
+    def next_token(self, text: str) -> Scores:
+        """The likeliest tokens after a text, which has one token at least and no unknown ones."""
+        chances = probabilities(read_prompt(self.steps, self.vocabulary.encode(text).astype(np.int64))[0][0])
+        likeliest = np.argsort(-chances, kind="stable")[:LIKELIEST].tolist()
+        found = {self.vocabulary.tokens[number]: float(chances[number]) for number in likeliest}
+        return Scores(next(iter(found)), found)
+
+    def generator(self, prompt: str, sampling: Sampling, seed: int, samples: int = 1) -> Generator:
+        """What writes on from a prompt."""
+        return Generator(self.steps, self.vocabulary, prompt, sampling, seed, samples)
+
+
+@dataclass(frozen=True)
+class NetworkPredictor(LanguagePredictor):
+    """A network in PyTorch, and its steps in NumPy."""
+
     network: LanguageNetwork
     """In evaluation mode, on the device."""
 
@@ -33,11 +65,24 @@ class LanguagePredictor:
         """The same network for one token at a time."""
         return StepNetwork(self.network)
 
-    def nats(self, text: str, history: str) -> NDArray[np.float64]:
-        """Surprise at each token of a text, (tokens,), after the text before it has been read."""
-        before, own = self.vocabulary.encode(history), self.vocabulary.encode(text)
-        return token_nats(self.network, np.concatenate([before, own]), self.device)[-len(own) :]
+    def nats(self, text: str, history: str = "") -> Nats:
+        """Surprise at each token of a text after the text before it."""
+        before = self.vocabulary.encode(history) if history else None
+        return token_nats(self.network, self.vocabulary.encode(text), self.device, before)
 
-    def generator(self, prompt: str, sampling: Sampling, seed: int, samples: int = 1) -> Generator:
-        """What writes on from a prompt."""
-        return Generator(self.steps, self.vocabulary, prompt, sampling, seed, samples)
+
+def probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The probability of each token, (..., num_tokens), float64."""
+    scores = logits.astype(np.float64)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    shares: NDArray[np.float64] = weights / weights.sum(-1, keepdims=True)
+    return shares
+
+
+def unseen(text: str, vocabulary: Vocabulary) -> str | None:
+    """Which tokens of a text the model never saw in training, in words; None where it saw all."""
+    unknown = vocabulary.unknown(text)
+    if not unknown and (vocabulary.kind == "bytes" or UNKNOWN not in vocabulary.encode(text)):
+        return None
+    shown = ", ".join(map(repr, unknown[:NAMED])) + (", ..." if len(unknown) > NAMED else "")
+    return f"{KINDS[vocabulary.kind]} never seen in training: {shown or repr(vocabulary.tokens[UNKNOWN])}"

@@ -12,6 +12,10 @@ CellName = Literal["rnn", "lstm", "gru", "minlstm"]
 class DataSettings(Settings):
     """Data: what is read, and as what."""
 
+    text: str | None = Field(
+        None,
+        description="a text of your own instead of SOURCE, to be learned by heart: it is repeated, and nothing is held out",
+    )
     tokens: Literal["characters", "bytes", "words", "jamo"] | None = Field(
         None, description="what a token is; jamo are the letters that Korean syllables are made of"
     )
@@ -31,6 +35,13 @@ class ModelSettings(Settings):
     hidden_size: int | None = Field(None, ge=1, le=8192, description="numbers of the state of each layer")
     num_layers: int = Field(1, ge=1, le=16, description="recurrent layers, one on another")
     dropout: float | None = Field(None, ge=0, lt=1, description="part of embeddings and outputs switched off while training")
+    weight_dropout: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="part of the state's weights switched off while training",
+        read_by={"model": ("rnn", "lstm", "gru")},
+    )
     tie_weights: bool | None = Field(
         None, description="read and write tokens with one table; needs embedding_dim = hidden_size"
     )
@@ -40,20 +51,16 @@ class ModelSettings(Settings):
 class LanguageTrainingSettings(TrainingSettings):
     """Training."""
 
+    epochs: int | None = Field(None, ge=1, le=10_000, description="passes over the training text")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="streams read side by side")
     chunk_length: int | None = Field(
-        None,
-        ge=1,
-        le=10_000,
-        description="steps that a gradient flows back; the state is carried further (Williams & Peng 1990)",
+        None, ge=1, le=10_000, description="steps that a gradient flows back; the state is carried further"
     )
     minutes: float | None = Field(
-        None, gt=0, le=100_000, description="train for about so long; becomes a number of epochs before the first step"
+        None, gt=0, le=100_000, description="train for about so long; becomes a number of steps before the first one"
     )
-    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled weight decay (AdamW)")
-    patience: int | None = Field(
-        None, ge=1, description="epochs without a better validation score before stopping; none: never"
-    )
+    steps: int | None = Field(None, ge=1, description="steps of the optimizer, if that is sooner than the end of all epochs")
+    weight_decay: float = Field(0.0, ge=0, le=1, description="decoupled weight decay (AdamW) of the weight matrices")
 
 
 class LanguageSettings(Settings):
@@ -79,4 +86,5 @@ def classic() -> dict[str, Any]:
 
 PRESETS = {"smoke": smoke, "classic": classic}
 
-READING = ()
+READING: tuple[str, ...] = ()
+OWN_DATA = ("text",)

@@ -1,4 +1,4 @@
-"""The trained network one step at a time, for generation: NumPy alone, since at one token a step the calls cost more than the sums.
+"""The trained network one step at a time, for generation: NumPy alone, since at one token a step calls cost more than sums.
 
 PyTorch spends most of such a step on dispatch. Here the first layer's product with each token's embedding, biases included, is
 made once and looked up; gates take one tanh, for sigmoid(x) = (1 + tanh(x / 2)) / 2 and the half is put into the weights.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from seodang.families.language.cells import Gru, Lstm, MinLstm, Recurrent, Rnn
 from seodang.families.language.model import LanguageNetwork
@@ -40,14 +42,44 @@ class StepLayer:
         if self.scale is None or self.shift is None:
             return hidden
         centred = hidden - hidden.mean(1, keepdims=True)
-        return centred / np.sqrt((centred**2).mean(1, keepdims=True) + LAYER_NORM_EPSILON) * self.scale + self.shift
+        scaled: Floats = centred / np.sqrt((centred**2).mean(1, keepdims=True) + LAYER_NORM_EPSILON) * self.scale + self.shift
+        return scaled
 
 
 LAYER_NORM_EPSILON = 1e-5  # of torch.nn.LayerNorm
 
 
+class Steps(Protocol):
+    """A language model that reads one token of each stream and scores the next."""
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the vocabulary."""
+
+    def start(self, streams: int) -> list[Floats]:
+        """The state before anything is read, arrays of (streams, hidden_size)."""
+
+    def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
+        """Read one token of each stream.
+
+        Args:
+            tokens: (streams,).
+            state: As `start` gives it, or as the step before left it; not changed.
+
+        Returns: Logits of the next token, (streams, num_tokens), and the state after.
+        """
+
+
+def read_prompt(steps: Steps, tokens: NDArray[np.int64]) -> tuple[Floats, list[Floats]]:
+    """Logits and state after a whole prompt, (length,), in one stream; with an empty one every token is as likely."""
+    logits, state = np.zeros((1, steps.num_tokens), np.float32), steps.start(1)
+    for token in tokens:
+        logits, state = steps.step(np.array([token]), state)
+    return logits, state
+
+
 class StepNetwork:
-    """A language network that reads one token of each stream and scores the next.
+    """The steps of a network in NumPy.
 
     Args: network: In evaluation mode; its weights are copied.
     """
@@ -62,23 +94,21 @@ class StepNetwork:
         small = len(self.embedding) * len(first.weight_in) <= TABLE_SIZE
         self.table = self.embedding @ first.weight_in.T + first.bias_in if small else None
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the vocabulary."""
+        return len(self.bias)
+
     def start(self, streams: int) -> list[Floats]:
         """The state before anything is read."""
         count = sum(layer.num_states for layer in self.layers)
         return [np.zeros((streams, self.hidden_size), np.float32) for _ in range(count)]
 
     def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
-        """Read one token of each stream.
-
-        Args:
-            tokens: (streams,).
-            state: As `start` gives it, or as the step before left it; not changed.
-
-        Returns: Logits of the next token, (streams, num_tokens), and the state after.
-        """
+        """Read one token of each stream; see `Steps`."""
         after: list[Floats] = []
         hidden = self.embedding[tokens] if self.table is None else None
-        for number, layer in enumerate(self.layers):
+        for layer in self.layers:
             if hidden is None:
                 assert self.table is not None
                 entering = self.table[tokens]
@@ -90,13 +120,6 @@ class StepNetwork:
         assert hidden is not None
         return times(hidden, self.output) + self.bias, after
 
-    def read(self, tokens: NDArray[np.int64]) -> tuple[Floats, list[Floats]]:
-        """Read a whole prompt, (length,) with one token at least, in one stream."""
-        state = self.start(1)
-        for token in tokens:
-            logits, state = self.step(np.array([token]), state)
-        return logits, state
-
 
 def times(rows: Floats, weight: Floats) -> Floats:
     """rows @ weight.T; for one row as a matrix times a vector, which reads the weights in their order."""
@@ -104,31 +127,28 @@ def times(rows: Floats, weight: Floats) -> Floats:
     return product
 
 
-def _array(tensor: object) -> Floats:
-    return np.array(tensor.detach().cpu().float().numpy(), order="C")  # type: ignore[attr-defined]
+def _array(tensor: Tensor) -> Floats:
+    copied: Floats = np.array(tensor.detach().cpu().float().numpy(), order="C")
+    return copied
 
 
-def _layer(layer: object, norm: object) -> StepLayer:
+def _named(layer: Rnn | Lstm | Gru, name: str) -> Floats:
+    return _array(layer.layer.get_parameter(name))
+
+
+def _layer(layer: nn.Module, norm: nn.Module) -> StepLayer:
     assert isinstance(layer, Recurrent)
     weight_in, bias_in, rule = RULES[type(layer)](layer)
-    scale = getattr(norm, "weight", None)
-    shift = getattr(norm, "bias", None)
-    return StepLayer(
-        weight_in,
-        bias_in,
-        rule,
-        layer.num_states,
-        None if scale is None else _array(scale),
-        None if shift is None else _array(shift),
-    )
+    scale, shift = (_array(norm.weight), _array(norm.bias)) if isinstance(norm, nn.LayerNorm) else (None, None)
+    return StepLayer(weight_in, bias_in, rule, layer.num_states, scale, shift)
 
 
 Rule = Callable[[Floats, list[Floats]], list[Floats]]
 
 
 def _rnn(layer: Rnn) -> tuple[Floats, Floats, Rule]:
-    weight, recurrent = _array(layer.layer.weight_ih_l0), _array(layer.layer.weight_hh_l0)
-    bias = _array(layer.layer.bias_ih_l0) + _array(layer.layer.bias_hh_l0)
+    weight, recurrent = _named(layer, "weight_ih_l0"), _named(layer, "weight_hh_l0")
+    bias = _named(layer, "bias_ih_l0") + _named(layer, "bias_hh_l0")
 
     def rule(entering: Floats, state: list[Floats]) -> list[Floats]:
         return [np.tanh(entering + times(state[0], recurrent))]
@@ -140,8 +160,8 @@ def _lstm(layer: Lstm) -> tuple[Floats, Floats, Rule]:
     size = layer.hidden_size
     halves = np.ones((4 * size, 1), np.float32)
     halves[: 2 * size] = halves[3 * size :] = 0.5  # the gates i, f and o; g is a tanh by itself
-    weight, recurrent = _array(layer.layer.weight_ih_l0) * halves, _array(layer.layer.weight_hh_l0) * halves
-    bias = (_array(layer.layer.bias_ih_l0) + _array(layer.layer.bias_hh_l0)) * halves[:, 0]
+    weight, recurrent = _named(layer, "weight_ih_l0") * halves, _named(layer, "weight_hh_l0") * halves
+    bias = (_named(layer, "bias_ih_l0") + _named(layer, "bias_hh_l0")) * halves[:, 0]
 
     def rule(entering: Floats, state: list[Floats]) -> list[Floats]:
         hidden, cell = state
@@ -162,8 +182,8 @@ def _gru(layer: Gru) -> tuple[Floats, Floats, Rule]:
     size = layer.hidden_size
     halves = np.ones((3 * size, 1), np.float32)
     halves[: 2 * size] = 0.5  # the gates r and z
-    weight, recurrent = _array(layer.layer.weight_ih_l0) * halves, _array(layer.layer.weight_hh_l0) * halves
-    bias, recurrent_bias = (_array(one) * halves[:, 0] for one in (layer.layer.bias_ih_l0, layer.layer.bias_hh_l0))
+    weight, recurrent = _named(layer, "weight_ih_l0") * halves, _named(layer, "weight_hh_l0") * halves
+    bias, recurrent_bias = (_named(layer, name) * halves[:, 0] for name in ("bias_ih_l0", "bias_hh_l0"))
 
     def rule(entering: Floats, state: list[Floats]) -> list[Floats]:
         product = times(state[0], recurrent) + recurrent_bias

@@ -38,8 +38,8 @@ class Piece(NamedTuple):
 class StreamSource(BatchSource):
     """One text cut into streams of equal length, read side by side and in order, chunk by chunk.
 
-    Every epoch begins a little elsewhere, so that neither the streams nor the chunks are cut at the same places again; what does
-    not fill a stream is left out in that epoch: less than one token a stream, and the offset, which is less than a chunk.
+    Every epoch begins a little elsewhere, so that neither the streams nor the chunks are cut at the same places again; what
+    does not fill a stream is left out in that epoch: less than one token a stream, and the offset, which is less than a chunk.
 
     Args:
         numbers: Token numbers, (tokens,), integers; at least two a stream.

@@ -1,0 +1,262 @@
+"""Export: one step of the network as an ONNX model, kept only when ONNX Runtime has proven it equal to the network.
+
+The model reads one token of each stream and the state before, and gives logits, probabilities and the state after; whoever
+hands that state to the next call reads a text, however long.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module, metadata
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seodang.core.device import Device
+from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.files import write_bytes, write_json
+from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.onnx_step import OnnxStep
+from seodang.families.language.predictor import LanguagePredictor, NetworkPredictor
+from seodang.families.language.scoring import Nats, stepped_nats
+from seodang.families.language.settings import LanguageSettings
+from seodang.families.language.stepping import Floats
+from seodang.families.language.tokens import Vocabulary
+
+MODEL, VOCABULARY, PROOF = "model.onnx", "vocabulary.json", "proof.json"
+PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+OPSET = 18
+PROOF_SEED, PROOF_STEPS, PROOF_BATCHES = 0, 100, (1, 2, 7)
+TOLERANCE = 1e-4
+INPUTS, OUTPUTS = ("tokens", "state"), ("logits", "probabilities", "state_after")
+
+TOKEN_RULES = {
+    "characters": ["every character (code point) is a token"],
+    "bytes": ["every byte of the text in UTF-8 is a token, and its number is its value"],
+    "jamo": ["every Hangul syllable becomes its two or three conjoining jamo (NFD); every other character is a token"],
+    "words": [
+        "words, numbers, marks and newlines are tokens; a mark's token is written with the spaces it has",
+        'a number keeps its points and commas, a word its apostrophes; the ending of "film\'s" is a token of its own',
+    ],
+}
+
+
+def export_onnx(predictor: LanguagePredictor, folder: Path) -> Path:
+    """Write model.onnx, vocabulary.json and proof.json.
+
+    Args:
+        predictor: A trained model in PyTorch.
+        folder: Where the files go; nothing is left there when the proof fails.
+
+    Returns: The path of the model.
+    Raises:
+        MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
+        ExportError: The model is in no network of PyTorch, or ONNX Runtime disagrees with it.
+    """
+    _need_packages()
+    try:
+        if not isinstance(predictor, NetworkPredictor):
+            raise ExportError(f"A {type(predictor).__name__} is exported already; load the run with engine torch.")
+        network = copy.deepcopy(predictor.network).cpu().float().eval()
+        model = onnx_model(network)
+        proof = prove(network, model, predictor.device)
+    except ExportError:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    write_json(folder / VOCABULARY, vocabulary_json(predictor.vocabulary, network))
+    write_json(folder / PROOF, proof)
+    write_bytes(folder / MODEL, model)
+    return folder / MODEL
+
+
+def onnx_model(network: LanguageNetwork) -> bytes:
+    """One step as a serialized ONNX model of any number of streams.
+
+    Raises: ExportError: The exporter refuses the network.
+    """
+    streams = torch.export.Dim("streams")
+    state = torch.stack(network.start(2))
+    with _quiet():
+        try:
+            program = torch.onnx.export(
+                OnnxStep(network).eval(),
+                (torch.zeros(2, dtype=torch.int64), state),
+                dynamo=True,
+                dynamic_shapes={"tokens": {0: streams}, "state": {1: streams}},
+                input_names=list(INPUTS),
+                output_names=list(OUTPUTS),
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # the exporter raises what it likes
+            reason = str(error).strip().splitlines()[0][:200]
+            raise ExportError(f"This network cannot be written as ONNX: {type(error).__name__}: {reason}") from error
+        assert program is not None
+        model: bytes = program.model_proto.SerializeToString()
+        return model
+
+
+def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, Any]:
+    """Read the same random tokens with both, ONNX step by step with its own state, PyTorch whole.
+
+    Returns: What was compared, and the largest difference of a logit, a probability or the last state.
+    Raises:  ExportError: It is above the tolerance, or ONNX Runtime refuses the model.
+    """
+    random = np.random.default_rng(PROOF_SEED)
+    session = _session(model, device)
+    differences = []
+    for batch in PROOF_BATCHES:
+        tokens = random.integers(network.embedding.num_embeddings, size=(batch, PROOF_STEPS))
+        with torch.inference_mode():
+            logits, after = network(torch.from_numpy(tokens), network.start(batch))
+            expected = (logits.numpy(), torch.softmax(logits, 2).numpy())
+        state = np.stack([part.numpy() for part in network.start(batch)])
+        try:
+            for step in range(PROOF_STEPS):
+                *found, state = session.run(list(OUTPUTS), {"tokens": tokens[:, step], "state": state})
+                differences += [np.abs(ours[:, step] - theirs).max() for ours, theirs in zip(expected, found, strict=True)]
+        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
+            raise ExportError(f"ONNX Runtime refuses {batch} streams: {str(error).strip().splitlines()[0][:200]}") from error
+        differences.append(np.abs(torch.stack(after).numpy() - state).max())
+    worst = float(np.max(differences))  # nan if any is
+    if not worst <= TOLERANCE:
+        raise ExportError(
+            f"ONNX Runtime differs from the trained network by {worst:.2g} within {PROOF_STEPS} steps, "
+            f"at most {TOLERANCE:g} is allowed; nothing was exported."
+        )
+    return {
+        "steps": PROOF_STEPS,
+        "streams": list(PROOF_BATCHES),
+        "largest_difference": worst,
+        "allowed_difference": TOLERANCE,
+        "compared": "logits, probabilities and last state of ONNX Runtime, step by step, with PyTorch's, both in f32 on the CPU",
+        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
+    }
+
+
+def vocabulary_json(vocabulary: Vocabulary, network: LanguageNetwork) -> dict[str, Any]:
+    """All that another program needs to turn a text into the model's inputs and its outputs into text."""
+    parts = len(network.start(1))
+    return {
+        "inputs": {
+            "tokens": "(streams,), int64, the number of one token of each stream",
+            "state": f"({parts}, streams, {network.hidden_size}), float32, zeros before a text, then state_after each time",
+        },
+        "outputs": {
+            "logits": f"(streams, {vocabulary.size}), float32, of the token that comes next",
+            "probabilities": "the same shape",
+            "state_after": "the shape of state",
+        },
+        "text_to_tokens": [
+            *TOKEN_RULES[vocabulary.kind],
+            "a token's number is its place in the list of tokens, from 0",
+            *([] if vocabulary.kind == "bytes" else ["0 for one that is not there"]),
+        ],
+        **vocabulary.to_json(),
+    }
+
+
+@dataclass(frozen=True)
+class OnnxPredictor(LanguagePredictor):
+    """An exported model in ONNX Runtime."""
+
+    model: Path
+
+    @cached_property
+    def steps(self) -> OnnxSteps:
+        """The model for one token at a time."""
+        return OnnxSteps(_session(self.model.read_bytes(), self.device))
+
+    def nats(self, text: str, history: str = "") -> Nats:
+        """Surprise at each token of a text after the text before it."""
+        before = self.vocabulary.encode(history) if history else None
+        return stepped_nats(self.steps, self.vocabulary.encode(text), before)
+
+
+class OnnxSteps:
+    """The steps of an exported model."""
+
+    def __init__(self, session: Any) -> None:
+        self.session = session
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        self.parts, _, self.hidden_size = next(one.shape for one in inputs if one.name == "state")
+        self._num_tokens: int = next(one.shape[1] for one in outputs if one.name == "logits")
+
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the vocabulary."""
+        return self._num_tokens
+
+    def start(self, streams: int) -> list[Floats]:
+        """The state before anything is read."""
+        return [np.zeros((streams, self.hidden_size), np.float32) for _ in range(self.parts)]
+
+    def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
+        """Read one token of each stream."""
+        logits, after = self.session.run(["logits", "state_after"], {"tokens": tokens, "state": np.stack(state)})
+        return logits, list(after)
+
+
+def open_exported(folder: Path, settings: LanguageSettings, device: Device) -> OnnxPredictor:
+    """The model that `export_onnx` wrote into a folder.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        RunError: Nothing was exported, or the files are damaged.
+    """
+    _need_packages()
+    if not (folder / MODEL).is_file():
+        raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
+    try:
+        vocabulary = Vocabulary.from_json(json.loads((folder / VOCABULARY).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{folder / VOCABULARY}: not readable ({error}); export the run again.") from error
+    return OnnxPredictor(settings, vocabulary, device, folder / MODEL)
+
+
+def _session(model: bytes, device: Device) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some builds report each session; the variable is read at import
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = device.threads
+    options.log_severity_level = 3  # errors alone
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _need_packages() -> None:
+    """Import what ONNX needs. Raises: MissingExtraError: One of the packages is not installed."""
+    # Some builds of onnxruntime report to their maker; the variable is read when it is imported. Nothing phones home here.
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+    for name in PACKAGES:
+        try:
+            import_module(name)
+        except ImportError:
+            raise MissingExtraError(f"ONNX needs {name}, which is not installed: pip install 'seodang[onnx]'.") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress, warnings and log lines from the user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,66 @@
+"""How many steps fit into the minutes that the user grants, measured before the first of them."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+import torch
+
+from seodang.core.device import Device
+from seodang.core.family import Prepared, StageContext
+from seodang.core.learner import Work
+from seodang.families.language.data import LanguageData
+from seodang.families.language.settings import LanguageSettings
+from seodang.families.language.training import train_network
+
+WARM_UP_STEPS, TIMED_STEPS = 3, 12
+TIMED_SECONDS = 8.0  # no more are spent on measuring
+SHARE = 0.97  # of the time is planned; the rest is for checkpoints
+
+
+def pace(prepared: Prepared[LanguageSettings], data: LanguageData, device: Device) -> Prepared[LanguageSettings]:
+    """Settings whose minutes have become steps, and epochs that hold them; as they were when there are none."""
+    minutes = prepared.settings.training.minutes
+    if minutes is None:
+        return prepared
+    torch.manual_seed(prepared.settings.training.seed)
+    work = train_network(StageContext(prepared.settings, prepared.preprocessing, data, device, {}))
+    seconds = statistics.median(_step_seconds(work))
+    watching = _validation_seconds(work)
+    plan = len(work.source.plan(prepared.settings.training.seed, 0))
+    steps = max(1, int(SHARE * 60 * minutes / (seconds + watching / plan)))
+    given = prepared.settings.training.steps
+    steps = steps if given is None else min(steps, given)
+    reason = (
+        f"{minutes:g} minutes at {1000 * seconds:.0f} ms a step and {watching:.1f} s a validation, measured as the run began"
+    )
+    epochs = math.ceil(steps / plan)
+    settings = prepared.settings.replaced(steps=steps, epochs=epochs)
+    return Prepared(
+        settings, {**prepared.reasons, "steps": reason, "epochs": "as many as the steps need"}, prepared.preprocessing
+    )
+
+
+def _step_seconds(work: Work) -> Iterator[float]:
+    """Time of some steps after the first, which also find their memory."""
+    begun = time.monotonic()
+    for number, piece in enumerate(islice(cycle(work.source.plan(0, 0)), WARM_UP_STEPS + TIMED_STEPS)):
+        started = time.monotonic()
+        value = work.learner.update(work.source.batch(piece))
+        float(next(iter(value.values())))  # a GPU has then finished
+        if number >= WARM_UP_STEPS:
+            yield time.monotonic() - started
+            if time.monotonic() - begun > TIMED_SECONDS:
+                return
+
+
+def _validation_seconds(work: Work) -> float:
+    started = time.monotonic()
+    if work.validation is not None:
+        work.validation.measure()
+        work.validation.samples()
+    return time.monotonic() - started
