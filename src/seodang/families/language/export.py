@@ -142,7 +142,7 @@ def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, A
         "streams": list(PROOF_BATCHES),
         "largest_difference": worst,
         "allowed_difference": TOLERANCE,
-        "compared": "logits, probabilities and last state of ONNX Runtime, step by step, with PyTorch's, both in f32 on the CPU",
+        "compared": "logits, probabilities and last state of ONNX Runtime, step by step, and PyTorch's, in f32 on the CPU",
         "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from seodang.core.family import Trained
 from seodang.draw.report import Report
+from seodang.draw.run_sections import write_environment, write_settings
 from seodang.draw.table import Cell, Table
 from seodang.families.text.data import TextData
 from seodang.families.text.predictor import TextPredictor
@@ -52,8 +53,8 @@ def write_report(trained: Trained[TextSettings], predictor: TextPredictor, data:
     write_data(page)
     write_training(page)
     write_network(page)
-    _write_settings(page, record)
-    _write_environment(page)
+    write_settings(report, TextSettings, record)
+    write_environment(report, trained.run.read_json("environment.json"))
     _write_next(page)
     report.save(folder / "index.html")
     return folder / "index.html"
@@ -124,44 +125,6 @@ def _cells(measure: Mapping[str, Any]) -> list[Cell]:
     if measure["value"] is None:
         return [None, None]
     return [round(measure["value"], 4), f"{measure['low']:.4f} to {measure['high']:.4f}"]
-
-
-def _write_settings(page: Page, record: Mapping[str, Any]) -> None:
-    """Each setting that the model reads: its value, where that comes from and what it means; a table a group."""
-    page.report.heading("Settings")
-    given, resolved, reasons = record["given"], record["resolved"], record["reasons"]
-    groups: dict[str, list[list[Cell]]] = {}
-    for leaf in TextSettings.leaves():
-        if any(resolved[selector] not in values for selector, values in leaf.read_by.items()):
-            continue
-        why = "given" if leaf.name in given else reasons.get(leaf.name, "default")
-        row: list[Cell] = [leaf.name, _written(resolved[leaf.name]), why, leaf.description]
-        groups.setdefault(leaf.group.rstrip("."), []).append(row)
-    for group, rows in groups.items():
-        page.report.table(Table(["setting", "value", "why", "meaning"], rows, group))
-
-
-def _written(value: Any) -> str:
-    if value is None:
-        return "none"
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _write_environment(page: Page) -> None:
-    page.report.heading("Environment")
-    found = page.trained.run.read_json("environment.json")
-    data, packages = found["data"], found["packages"]
-    rows: list[list[Cell]] = [
-        [name.replace("_", " "), _joined(found[name])] for name in found if name not in ("data", "packages")
-    ]
-    rows += [[name, version] for name, version in packages.items()]
-    rows.append(["checksum of the data", data["checksum"]])
-    page.report.table(Table(["what", "value"], rows))
-    page.report.paragraph("With all of this equal, the same command gives the same model byte for byte.")
-
-
-def _joined(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _write_next(page: Page) -> None:
