@@ -36,7 +36,10 @@ class Generator:
         self.recent = [self.prompt[-RECENT:].tolist() for _ in range(samples)]
         read = self.prompt if len(self.prompt) else _line_end(vocabulary)
         logits, state = read_prompt(network, read.astype(np.int64))
-        self.logits, self.state = self._known(np.repeat(logits, samples, 0)), [np.repeat(part, samples, 0) for part in state]
+        self.logits, self.state = (
+            without_unknown(np.repeat(logits, samples, 0), vocabulary),
+            [np.repeat(part, samples, 0) for part in state],
+        )
 
     def tokens(self, length: int) -> Iterator[list[int]]:
         """The next token of each text, `length` times."""
@@ -50,13 +53,7 @@ class Generator:
                 del recent[:-RECENT]
             yield drawn
             logits, self.state = self.network.step(np.array(drawn), self.state)
-            self.logits = self._known(logits)
-
-    def _known(self, logits: Floats) -> Floats:
-        """The unknown token stands for no text, and is never written."""
-        if self.vocabulary.kind != "bytes":
-            logits[:, UNKNOWN] = -np.inf
-        return logits
+            self.logits = without_unknown(logits, self.vocabulary)
 
     def pieces(self, length: int, stop: Sequence[str] = ()) -> Iterator[str]:
         """The first text, the prompt too, piece by piece as it is written: `length` tokens, or until a stop string begins."""
@@ -112,6 +109,13 @@ class Writer:
         self.stopped = bool(ends)
         released, self.held = self.held[:ready], "" if ends else self.held[ready:]
         return released
+
+
+def without_unknown(logits: Floats, vocabulary: Vocabulary) -> Floats:
+    """Logits that leave out the unknown token, which stands for no text; changed in place."""
+    if vocabulary.kind != "bytes":
+        logits[..., UNKNOWN] = -np.inf
+    return logits
 
 
 def _begun(text: str, stop: Sequence[str]) -> int:

@@ -22,6 +22,7 @@ from seodang.families.language.tokens import Vocabulary
 
 BETAS = (0.9, 0.99)  # of Adam; the second as in nanoGPT: texts of a few thousand steps
 SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 300, 0.8  # of what is written at each validation
+SAMPLE_LINES = 4  # of a short text that is learned by heart are enough
 
 
 class LanguageLearner(Learner):
@@ -95,7 +96,7 @@ class LanguageValidation(Validation):
     def samples(self) -> dict[str, str]:
         """A short text written on from nothing, drawn with the same random numbers each time."""
         writer = Generator(StepNetwork(self.network), self.vocabulary, "", Sampling(SAMPLE_TEMPERATURE), seed=0)
-        return {"written": writer.texts(SAMPLE_TOKENS)[0]}
+        return {"written": writer.texts(min(SAMPLE_TOKENS, SAMPLE_LINES * len(self.text)))[0]}
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seodang.core.device import Device
 from seodang.core.values import Scores
-from seodang.families.language.generation import Generator
+from seodang.families.language.generation import Generator, without_unknown
 from seodang.families.language.model import LanguageNetwork
 from seodang.families.language.sampling import Sampling
 from seodang.families.language.scoring import Nats, token_nats
@@ -43,10 +43,15 @@ class LanguagePredictor:
 
     def next_token(self, text: str) -> Scores:
         """The likeliest tokens after a text, which has one token at least and no unknown ones."""
-        chances = probabilities(read_prompt(self.steps, self.vocabulary.encode(text).astype(np.int64))[0][0])
-        likeliest = np.argsort(-chances, kind="stable")[:LIKELIEST].tolist()
-        found = {self.vocabulary.tokens[number]: float(chances[number]) for number in likeliest}
+        logits, _ = read_prompt(self.steps, self.vocabulary.encode(text).astype(np.int64))
+        found = dict(self.likeliest(logits[0], LIKELIEST))
         return Scores(next(iter(found)), found)
+
+    def likeliest(self, logits: NDArray[np.float32], most: int) -> list[tuple[str, float]]:
+        """The likeliest tokens and their chances, (num_tokens,) logits; never the unknown one."""
+        chances = probabilities(without_unknown(logits, self.vocabulary))
+        order = np.argsort(-chances, kind="stable")[: min(most, np.count_nonzero(chances))]
+        return [(self.vocabulary.tokens[number], float(chances[number])) for number in order.tolist()]
 
     def generator(self, prompt: str, sampling: Sampling, seed: int, samples: int = 1) -> Generator:
         """What writes on from a prompt."""

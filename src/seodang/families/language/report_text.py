@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seodang.draw.style import BLUE, MUTED, Picture, font, new_figure, plain, style_axes, title_above
 from seodang.draw.table import Cell, Table
-from seodang.families.language.predictor import probabilities
 from seodang.families.language.report_page import Page, visible
 from seodang.families.language.scoring import WARM_UP, Nats, Tokens
 from seodang.families.language.stepping import read_prompt
@@ -84,9 +84,8 @@ def write_surprises(page: Page) -> None:
     vocabulary = page.predictor.vocabulary
     for place in surprising_places(page.nats):
         before = page.tokens[max(0, place - CONTEXT) : place]
-        chances = _chances_at(page, place)
-        likeliest = np.argsort(-chances, kind="stable")[:INSTEAD].tolist()
-        instead = ", ".join(f"{visible(vocabulary.tokens[one])} {chances[one]:.2f}" for one in likeliest)
+        expected = page.predictor.likeliest(_logits_at(page, place), INSTEAD)
+        instead = ", ".join(f"{visible(token)} {chance:.2f}" for token, chance in expected)
         came = visible(vocabulary.tokens[page.tokens[place]])
         rows.append([place + 1, visible(vocabulary.decode(before)), came, instead, round(float(page.nats[place]), 2)])
     page.report.table(Table(["token", "after", "came", "expected instead", "nats"], rows))
@@ -103,7 +102,7 @@ def surprising_places(nats: Nats, most: int = PLACES) -> list[int]:
     return found
 
 
-def _chances_at(page: Page, place: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _logits_at(page: Page, place: int) -> NDArray[np.float32]:
     """What the model expected at a place, everything that it can remember before it read."""
     assert page.data is not None
     read = page.tokens[max(0, place - WARM_UP) : place]
@@ -111,7 +110,7 @@ def _chances_at(page: Page, place: int) -> np.ndarray[tuple[int, ...], np.dtype[
         before = page.predictor.vocabulary.encode((page.data.parts["train"] + page.data.parts["validation"])[-WARM_UP:])
         read = np.concatenate([before[len(read) :], read])
     logits, _ = read_prompt(page.predictor.steps, read.astype(np.int64))
-    return probabilities(logits[0])
+    return logits[0]
 
 
 def _line_start(tokens: Tokens, has_lines: bool, page: Page) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from seodang.core.values import Text
 from seodang.draw.charts import Series, lines
 from seodang.draw.table import Cell
+from seodang.families.language.learner import SAMPLE_LINES
 from seodang.families.language.report_page import Page
 from seodang.families.language.verbs import GenerateOptions
 from seodang.families.language.writing import generate
@@ -25,7 +26,9 @@ def write_samples(page: Page) -> None:
         page.report.heading(f"After epoch {row['epoch']} (step {row['step']:,}, {row['validation_nats']:.3f} nats)", level=3)
         page.report.code(row["samples"]["written"])
     page.report.heading("The finished model", level=3)
-    options = GenerateOptions(prompt=_prompt(page), length=WRITTEN_TOKENS)
+    by_heart = page.data is not None and page.data.by_heart
+    length = min(WRITTEN_TOKENS, SAMPLE_LINES * len(page.tokens)) if by_heart else WRITTEN_TOKENS
+    options = GenerateOptions(prompt=_prompt(page), length=length)
     for text in generate(page.predictor, lambda: page.data, options):
         assert isinstance(text, Text)
         page.report.code(text.text)

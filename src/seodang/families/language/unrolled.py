@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from seodang.draw.style import BLUE, INK, LINE, MUTED, ORANGE, SMALL_SIZE, Picture, font, new_figure, plain, title_above
 from seodang.draw.table import Table
-from seodang.families.language.predictor import LanguagePredictor, probabilities
+from seodang.families.language.predictor import LanguagePredictor
 from seodang.families.language.report_page import visible
 
 MOST_STEPS = 10
@@ -43,9 +43,7 @@ def steps_of(predictor: LanguagePredictor, text: str, most: int = MOST_STEPS) ->
     parts = len(state) // predictor.settings.model.num_layers
     for number in vocabulary.encode(text)[:most].tolist():
         logits, state = model.step(np.array([number]), state)
-        chances = probabilities(logits[0])
-        likeliest = np.argsort(-chances, kind="stable")[:EXPECTED].tolist()
-        expected = tuple((vocabulary.tokens[one], float(chances[one])) for one in likeliest)
+        expected = tuple(predictor.likeliest(logits[0], EXPECTED))
         found.append(Step(vocabulary.tokens[number], state[-parts][0], expected))
     return found
 

@@ -1,0 +1,32 @@
+"""Small networks of every kind, their weights far enough from 0 that a swapped gate shows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from seodang.core.device import Device
+from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.predictor import NetworkPredictor
+from seodang.families.language.settings import LanguageSettings
+from seodang.families.language.tokens import Vocabulary
+
+CELLS = ("rnn", "lstm", "gru", "minlstm")
+CPU = Device("cpu", "f32", 1, "test")
+LETTERS = "abcdefgh \n"
+
+
+def network(cell: str, num_tokens: int = 11, seed: int = 0, **shape: Any) -> LanguageNetwork:
+    torch.manual_seed(seed)
+    made = LanguageNetwork(num_tokens, cell, **{"embedding_dim": 6, "hidden_size": 7, **shape})  # type: ignore[arg-type]
+    for parameter in made.parameters():
+        parameter.data.add_(0.3 * torch.randn_like(parameter))
+    return made.eval()
+
+
+def predictor(cell: str = "lstm", letters: str = LETTERS, **shape: Any) -> NetworkPredictor:
+    vocabulary = Vocabulary.fit(letters, "characters", None)
+    made = network(cell, vocabulary.size, **shape)
+    settings = LanguageSettings().replaced(model=cell, num_layers=len(made.layers))
+    return NetworkPredictor(settings, vocabulary, CPU, made)
