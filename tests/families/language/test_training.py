@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from contract import SAMPLE
 from networks import CPU, network
 
 import seodang
+from contract import SAMPLE
 from seodang.core.family import Prepared, StageContext
 from seodang.families.language.data import learned_by_heart, read_data, split_text
 from seodang.families.language.derive import prepare

@@ -45,7 +45,7 @@ def write_line(page: Page) -> None:
     tokens = [page.predictor.vocabulary.tokens[number] for number in page.tokens[start : start + LINE].tolist()]
     nats = page.nats[start : start + LINE]
     page.report.paragraph(
-        "A stretch of the held-out text as the model read it. Orange: unexpected, the stronger the more; hover for the surprise."
+        "A stretch of the held-out text as the model read it. Orange: unexpected, the stronger the more; hover for the nats."
     )
     shown = [visible(token) + (token if token == "\n" else "") for token in tokens]
     page.report.highlighted_text(shown, (-nats).tolist(), raises="expected", lowers="unexpected", separator="")

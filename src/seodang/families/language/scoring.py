@@ -43,13 +43,14 @@ def token_nats(
 
     Returns: (tokens,), float64, or (tokens - 1,) without a history.
     """
-    before = np.empty(0, np.int32) if history is None else _end_of(history, warm_up)
+    before = np.empty(0, np.int32) if history is None else history[-warm_up - 1 :]
     text = np.concatenate([before, numbers])
     first = max(len(before) - 1, 0)  # the place whose next token is the first that is scored
     steps = len(text) - 1
     if steps <= first:
         return np.zeros(0)
-    # Whole chunks everywhere, so that one stands either before the text's beginning or behind it.
+    # Whole chunks everywhere behind the first tokens that fill none, so that each stands either before their end or behind it.
+    begun = first % SCORING_CHUNK
     length = -(-(steps - first) // (streams * SCORING_CHUNK)) * SCORING_CHUNK
     begins = torch.arange(first, steps, length).unsqueeze(1)
     reach = -(-warm_up // SCORING_CHUNK) * SCORING_CHUNK
@@ -57,11 +58,14 @@ def token_nats(
     nats = np.zeros(steps)
     network.eval()
     with torch.inference_mode(), device.autocast():
-        state = network.start(len(begins))
+        fresh = network.start(1) if not begun else network(read[:begun].unsqueeze(0), network.start(1))[1]
+        state = [part.expand(len(begins), -1) for part in fresh]
         for done in range(-reach, length, SCORING_CHUNK):
             here = begins + done + torch.arange(SCORING_CHUNK)
             logits, state = network(read[here.clamp(0, steps - 1)], state)
-            state = _forget_before_the_text(state, here[:, -1])
+            # A piece that the text's beginning has not reached yet remembers no more than the first tokens.
+            reached = (here[:, -1:] >= begun).to(device.torch)
+            state = [torch.where(reached, part, start) for part, start in zip(state, fresh, strict=True)]
             if done >= 0:
                 inside = here < steps
                 surprise = _surprise(logits, read[(here + 1).clamp(1, steps)])
@@ -73,7 +77,7 @@ def stepped_nats(
     steps: Steps, numbers: Tokens, history: Tokens | None = None, streams: int = SCORING_STREAMS, warm_up: int = WARM_UP
 ) -> Nats:
     """The same of a model that reads one token at a time; see `token_nats`."""
-    before = np.empty(0, np.int32) if history is None else history[-warm_up:]
+    before = np.empty(0, np.int32) if history is None else history[-warm_up - 1 :]
     text = np.concatenate([before, numbers]).astype(np.int64)
     first, last = max(len(before) - 1, 0), len(text) - 1
     length = -(-(last - first) // streams)
@@ -90,19 +94,7 @@ def stepped_nats(
     return nats[first:]
 
 
-def _end_of(history: Tokens, warm_up: int) -> Tokens:
-    """The end of a history: whole chunks and one token, the last, whose next is the first of the text."""
-    kept = min(len(history) - 1, warm_up) // SCORING_CHUNK * SCORING_CHUNK + 1
-    return history[len(history) - kept :] if len(history) else history
-
-
 def _surprise(logits: Tensor, targets: Tensor) -> Tensor:
     """Nats of each target, (batch, length)."""
     flat = functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
     return flat.view(targets.shape)
-
-
-def _forget_before_the_text(state: list[Tensor], last: Tensor) -> list[Tensor]:
-    """Rows that stand before the text's beginning have read nothing yet."""
-    begun = (last >= 0).to(state[0].device).unsqueeze(1)
-    return [part * begun for part in state]
