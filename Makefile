@@ -4,9 +4,9 @@ FAMILY ?= text
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch])
 PIP_FLAGS = --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check clean benchmark-text
+.PHONY: demo test test-all check clean benchmark-text benchmark-language
 
-demo: .venv/installed  ## train, measure and explain on real reviews
+demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	.venv/bin/python examples/demo.py $(FAMILY)
 
 test:  ## lint, types and the whole test suite, in an environment made anew
@@ -48,3 +48,6 @@ benchmarks/.env-keras/installed: benchmarks/requirements.txt
 
 benchmark-text: .venv/installed benchmarks/.env-keras/installed  ## hours; run it alone on the machine
 	.venv/bin/python benchmarks/text.py all
+
+benchmark-language: .venv/installed benchmarks/.env-keras/installed  ## an hour and more; run it alone on the machine
+	.venv/bin/python benchmarks/language.py all

@@ -8,19 +8,25 @@ from pathlib import Path
 from seodang.cli.main import main
 from seodang.core.run import list_runs
 
-SOURCES = {"text": "rotten-tomatoes"}
-EXAMPLES = {"text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."]}
+TRAINING = {"text": ["rotten-tomatoes"], "language": ["tiny-shakespeare", "--minutes", "3"]}
+EXAMPLES = {
+    "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],
+    "language": ["To be, or not to b", "What light through yonder window break"],
+}
+VERBS = {"language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]]}
 
 
 def demo(family: str) -> int:
-    """Train on the family's demo data, predict, explain, export; returns the exit code."""
-    code = main(["train", family, SOURCES[family]])
+    """Train on the family's demo data, predict, do what the family alone can, explain, export; returns the exit code."""
+    code = main(["train", family, *TRAINING[family]])
     if code != 0:
         return code
-    newest = max((folder.path for folder in list_runs(Path("runs"))), key=lambda path: path.stat().st_mtime)
-    main(["predict", str(newest), *EXAMPLES[family]])
-    main(["explain", str(newest)])
-    return main(["export", str(newest)])
+    newest = str(max((folder.path for folder in list_runs(Path("runs"))), key=lambda path: path.stat().st_mtime))
+    main(["predict", newest, *EXAMPLES[family]])
+    for verb, *options in VERBS.get(family, []):
+        main([verb, newest, *options])
+    main(["explain", newest])
+    return main(["export", newest])
 
 
 if __name__ == "__main__":

@@ -376,3 +376,44 @@ def test_a_stop_with_a_bad_state_keeps_the_snapshot(run: RunFolder) -> None:
 def test_nothing_to_train_on(run: RunFolder) -> None:
     with pytest.raises(DataError, match="Nothing to train on: the data give no batch for stage train"):
         train(work(steps=0), run)
+
+
+def budgeted(steps: int, validation: Validation | None = None) -> Work:
+    """Two epochs of 60 steps, of which so many are taken."""
+    torch.manual_seed(0)
+    return Work(Line(lambda learner: False), PointSource(60), Budget(epochs=2, seed=1, steps=steps), validation)
+
+
+def test_steps_end_training_within_an_epoch_and_the_rate_with_it(tmp_path: Path) -> None:
+    made = budgeted(75, Scripted([1.0, 2.0]))
+    events = train(made, RunFolder.create(tmp_path, "toy"))
+    finished = events[-1]
+    assert isinstance(finished, Finished) and finished.complete and (finished.step, finished.reason) == (75, "all steps done")
+    assert [event.step for event in events if isinstance(event, Evaluated)] == [60, 75]
+    assert isinstance(events[0], Started) and events[0].total_steps == 75
+    assert isinstance(made.learner, Line) and made.learner.rates[-1] < 1e-3 * made.learner.rates[0]
+
+
+def test_more_steps_than_the_epochs_have_change_nothing(tmp_path: Path) -> None:
+    events = train(budgeted(500), RunFolder.create(tmp_path, "toy"))
+    assert isinstance(events[-1], Finished) and (events[-1].step, events[-1].reason) == (120, "all epochs done")
+
+
+def test_a_training_of_some_steps_resumes_to_the_same_bytes(tmp_path: Path) -> None:
+    whole, cut = RunFolder.create(tmp_path, "toy"), RunFolder.create(tmp_path, "toy")
+    train(budgeted(75), whole)
+    calls = iter(range(1, 1000))
+    train(budgeted(75), cut, should_stop=lambda: next(calls) == 64)
+    train(budgeted(75), cut)
+    assert last_bytes(cut) == last_bytes(whole)
+
+
+def test_samples_stand_beside_the_scores(tmp_path: Path) -> None:
+    class Writing(Scripted):
+        def samples(self) -> dict[str, str]:
+            return {"written": "abc"}
+
+    run = RunFolder.create(tmp_path, "toy")
+    train(budgeted(60, Writing([1.0])), run)
+    (row,) = [row for row in run.rows("metrics.jsonl") if row["kind"] == "evaluation"]
+    assert row["samples"] == {"written": "abc"} and row["score"] == 1.0

@@ -10,15 +10,15 @@ from torch.nn import functional
 from seodang.families.language.cells import CELLS, Recurrent, Split, State
 from seodang.families.language.settings import CellName, LanguageSettings
 
-TABLE_TOKENS = 512  # up to so many tokens, the first layer's product is made once for each of them
+TABLE_TOKENS = 512  # up to so many are few: the first layer's product is made once for each of them, and none is dropped
 
 
 class LanguageNetwork(nn.Module):
     """Embedding, recurrent layers, a score for each token that may come next.
 
-    Mikolov et al. 2010, "Recurrent neural network based language model". Dropout stands between layers (Zaremba, Sutskever &
-    Vinyals 2014, arXiv:1409.2329); on the way in it switches off numbers of the table, the same ones at all places of a chunk
-    (Gal & Ghahramani 2016, arXiv:1512.05287). With tied weights one table reads and writes (Press & Wolf 2017,
+    Mikolov et al. 2010, "Recurrent neural network based language model". Dropout stands between layers and never inside the
+    recurrence (Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329); unlike there, embeddings are whole where tokens are few:
+    what a character is need not be guessed. With tied weights one table reads and writes (Press & Wolf 2017,
     arXiv:1608.05859).
     """
 
@@ -75,13 +75,14 @@ class LanguageNetwork(nn.Module):
 
     def _read(self, tokens: Tensor, first: Recurrent, state: State) -> tuple[Tensor, State]:
         """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
-        table: Tensor = self.dropout(self.embedding.weight)
-        if isinstance(first, Split) and tokens.device.type == "cpu" and len(table) <= TABLE_TOKENS:
+        table, few = self.embedding.weight, self.embedding.num_embeddings <= TABLE_TOKENS
+        if few and isinstance(first, Split) and tokens.device.type == "cpu":
             rows = first.enter(table)
             # As a product, whose gradient adds up in f32 however often a token stands in the chunk; time first, as steps go.
             entering = functional.one_hot(tokens.t(), len(table)).to(rows.dtype) @ rows
             return first.follow(entering.transpose(0, 1), state)
-        outputs: tuple[Tensor, State] = first(functional.embedding(tokens, table), state)
+        embedded: Tensor = self.embedding(tokens)
+        outputs: tuple[Tensor, State] = first(embedded if few else self.dropout(embedded), state)
         return outputs
 
 

@@ -110,7 +110,8 @@ def _logits_at(page: Page, place: int) -> NDArray[np.float32]:
         before = page.predictor.vocabulary.encode((page.data.parts["train"] + page.data.parts["validation"])[-WARM_UP:])
         read = np.concatenate([before[len(read) :], read])
     logits, _ = read_prompt(page.predictor.steps, read.astype(np.int64))
-    return logits[0]
+    expected: NDArray[np.float32] = logits[0]
+    return expected
 
 
 def _line_start(tokens: Tokens, has_lines: bool, page: Page) -> int:

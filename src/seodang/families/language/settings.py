@@ -34,7 +34,9 @@ class ModelSettings(Settings):
     embedding_dim: int | None = Field(None, ge=1, le=8192, description="numbers that stand for a token")
     hidden_size: int | None = Field(None, ge=1, le=8192, description="numbers of the state of each layer")
     num_layers: int = Field(1, ge=1, le=16, description="recurrent layers, one on another")
-    dropout: float | None = Field(None, ge=0, lt=1, description="part of embeddings and outputs switched off while training")
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="part of what layers hand on switched off while training, of words too"
+    )
     weight_dropout: float = Field(
         0.0,
         ge=0,
