@@ -85,14 +85,16 @@ def train(
     _refuse_no_source(family, source, given)
     source = str(Path(source).resolve()) if str(source) and Path(source).exists() else str(source)
     data = answers.read(source, given)
-    prepared = answers.pace(answers.prepare(data, given), data, place)
+    prepared = answers.prepare(data, given)
     record = _settings_record(family, source, settings, prepared)
     unfinished = _unfinished(Path(runs), record, answers.checksum(data))
     if resume and unfinished is not None:
         return resume_run(unfinished.path, checkpoint_seconds=checkpoint_seconds, observers=observers, should_stop=should_stop)
+    prepared = answers.pace(prepared, data, place)
+    record = _settings_record(family, source, settings, prepared)
     folder = RunFolder.create(Path(runs), family)
     facts = {"checksum": answers.checksum(data), **answers.describe(data)}
-    messages = [] if unfinished is None else [_unfinished_message(unfinished, prepared.settings)]
+    messages = [] if unfinished is None else [_unfinished_message(unfinished)]
     with folder.locked():  # from the first file on: an unlocked folder with settings.json is an interrupted run
         folder.write_json("environment.json", {**_environment(answers, place), "data": facts})
         folder.write_json("preprocessing.json", dict(prepared.preprocessing))
@@ -418,16 +420,25 @@ def _settings_from(family: AnyFamily, folder: RunFolder, record: Mapping[str, An
 
 
 def _unfinished(parent: Path, record: Mapping[str, Any], checksum: str) -> RunFolder | None:
-    """The newest run that was interrupted with the same settings and data, and that no process holds."""
+    """The newest run that was interrupted with the same settings and data, and that no process holds.
+
+    What the record leaves open, that run has measured on this machine.
+    """
+    measured = {name for name, value in record["resolved"].items() if value is None}
+
+    def asked(one: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {part: {n: v for n, v in one[part].items() if n not in measured} for part in ("resolved", "reasons")}
+        return {**one, **kept, "source": ""}
+
     for folder in reversed(list_runs(parent)):
-        same = not folder.finished and {**folder.settings(), "source": ""} == {**record, "source": ""}
+        same = not folder.finished and asked(folder.settings()) == asked(record)
         if same and folder.read_json("environment.json")["data"]["checksum"] == checksum and not folder.is_locked():
             return folder
     return None
 
 
-def _unfinished_message(folder: RunFolder, settings: Any) -> str:
-    epochs = settings.to_flat().get("epochs")
+def _unfinished_message(folder: RunFolder) -> str:
+    epochs = folder.settings()["resolved"].get("epochs")
     done = max((row["epoch"] for row in folder.rows("metrics.jsonl") if "epoch" in row), default=0)
     return f"{folder.path} is unfinished, epoch {int(done)} of {epochs}: seodang resume {folder.path}"
 

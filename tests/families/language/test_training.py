@@ -117,8 +117,28 @@ def test_minutes_become_steps_once_and_are_stored(tmp_path: Path) -> None:
     assert FAMILY.pace(again, data, CPU) is again
 
 
+def test_minutes_bow_to_fewer_steps_or_epochs(tmp_path: Path) -> None:
+    for chosen in ({"steps": 2}, {"epochs": 1}):
+        made, data = prepared(tmp_path, **{"minutes": 60.0, "epochs": None, **chosen})
+        training = FAMILY.pace(made, data, CPU).settings.training
+        assert training.epochs == 1 and training.steps == chosen.get("steps", training.steps)
+
+
+def test_an_interrupted_run_of_some_minutes_is_found_again_without_measuring(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {**smoke(), "epochs": None, "minutes": 0.05, "runs": tmp_path / "runs", "threads": 1}
+    calls = iter(range(1, 10_000))
+    begun = seodang.train("language", SAMPLE(tmp_path), should_stop=lambda: next(calls) == 3, **options)
+    assert not begun.finished
+    monkeypatch.setattr(type(FAMILY), "pace", lambda *_: pytest.fail("measured again"))
+    assert seodang.train("language", SAMPLE(tmp_path), resume=True, **options).path == begun.path
+
+
 def test_a_run_of_some_minutes_ends_with_its_steps(tmp_path: Path) -> None:
-    run = seodang.train("language", SAMPLE(tmp_path), runs=tmp_path / "runs", threads=1, **{**smoke(), "minutes": 0.02})
+    run = seodang.train(
+        "language", SAMPLE(tmp_path), runs=tmp_path / "runs", threads=1, **{**smoke(), "epochs": None, "minutes": 0.02}
+    )
     told = json.loads((run.path / "settings.json").read_text())
     assert told["given"]["minutes"] == 0.02
     assert max(row["step"] for row in run.folder.rows("metrics.jsonl")) == told["resolved"]["steps"]

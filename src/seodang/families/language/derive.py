@@ -57,6 +57,8 @@ def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, t
     if data.by_heart:
         length = min(CHUNK_BY_HEART, len(vocabulary.encode(data.by_heart)))
         found = {name: (value, "for a text that is learned by heart") for name, value in BY_HEART.items()}
+        if flat["minutes"]:  # `pace` turns them into epochs
+            del found["epochs"]
         return {
             **found,
             "chunk_length": (length, "one repetition, if it is short"),
@@ -76,7 +78,7 @@ def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, t
         "chunk_length": (length, "gradients seldom reach further"),
         "batch_size": (streams, "streams long enough to remember something in"),
         "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine, so it may start high"),
-        "epochs": (EPOCHS, "the rate reaches 0 at the last"),
+        "epochs": (None if flat["minutes"] else EPOCHS, "the rate reaches 0 at the last"),
     }
 
 

@@ -27,22 +27,19 @@ def pace(prepared: Prepared[LanguageSettings], data: LanguageData, device: Devic
     minutes = prepared.settings.training.minutes
     if minutes is None:
         return prepared
-    torch.manual_seed(prepared.settings.training.seed)
-    work = train_network(StageContext(prepared.settings, prepared.preprocessing, data, device, {}))
-    seconds = statistics.median(_step_seconds(work))
-    watching = _validation_seconds(work)
-    plan = len(work.source.plan(prepared.settings.training.seed, 0))
-    steps = max(1, int(SHARE * 60 * minutes / (seconds + watching / plan)))
-    given = prepared.settings.training.steps
-    steps = steps if given is None else min(steps, given)
-    reason = (
-        f"{minutes:g} minutes at {1000 * seconds:.0f} ms a step and {watching:.1f} s a validation, measured as the run began"
-    )
-    epochs = math.ceil(steps / plan)
-    settings = prepared.settings.replaced(steps=steps, epochs=epochs)
-    return Prepared(
-        settings, {**prepared.reasons, "steps": reason, "epochs": "as many as the steps need"}, prepared.preprocessing
-    )
+    asked = prepared.settings.training
+    torch.manual_seed(asked.seed)
+    settings = prepared.settings.replaced(epochs=asked.epochs or 1)
+    work = train_network(StageContext(settings, prepared.preprocessing, data, device, {}))
+    seconds, watching = statistics.median(_step_seconds(work)), _validation_seconds(work)
+    plan = len(work.source.plan(asked.seed, 0))
+    fitting = max(1, int(SHARE * 60 * minutes / (seconds + watching / plan)))
+    limits = (asked.steps, asked.epochs and asked.epochs * plan)
+    steps = min((fitting, *filter(None, limits)))
+    each = f"{1000 * seconds:.0f} ms a step and {watching:.1f} s a validation"
+    reasons = {"steps": f"{minutes:g} minutes at {each}, measured as the run began", "epochs": "as many as the steps need"}
+    settings = settings.replaced(steps=steps, epochs=math.ceil(steps / plan))
+    return Prepared(settings, {**prepared.reasons, **reasons}, prepared.preprocessing)
 
 
 def _step_seconds(work: Work) -> Iterator[float]:
