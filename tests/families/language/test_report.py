@@ -134,11 +134,13 @@ def test_samples_are_spread_with_more_from_the_beginning() -> None:
 
 def test_curves_are_read_off_the_metrics() -> None:
     rows = [
-        {"kind": "step", "epoch": 0.5, "loss": 3.0},
-        {"kind": "retry", "epoch": 0.6},
-        {"kind": "evaluation", "epoch": 1, "validation_nats": 2.0},
+        {"kind": "step", "step": 10, "epoch": 0.5, "loss": 3.0},
+        {"kind": "retry", "step": 12},
+        {"kind": "evaluation", "step": 20, "epoch": 1, "validation_nats": 2.0},
+        {"kind": "step", "step": 25, "epoch": 1.25, "loss": 1.5},
+        {"kind": "evaluation", "step": 25, "epoch": 2, "validation_nats": 1.0},  # the last step, within epoch 2
     ]
-    assert curves(rows) == {"training text": ([0.5], [3.0]), "watched text": ([1], [2.0])}
+    assert curves(rows) == {"training text": ([0.5, 1.25], [3.0, 1.5]), "watched text": ([1, 1.25], [2.0, 1.0])}
 
 
 def test_white_space_is_shown() -> None:

@@ -120,6 +120,7 @@ def _line_start(tokens: Tokens, has_lines: bool, page: Page) -> int:
     if len(ends) != 1:
         return 0
     found = np.flatnonzero(tokens[:-LINE] == ends[0])
+    found = found[tokens[found + 1] != ends[0]]  # an empty line says nothing
     return int(found[0]) + 1 if len(found) else 0
 
 

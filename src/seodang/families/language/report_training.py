@@ -70,12 +70,13 @@ def write_training(page: Page) -> None:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> Series:
-    """Loss and validation over epochs."""
+    """Loss and validation over epochs; training may end within one."""
+    epochs = {row["step"]: row["epoch"] for row in rows if row["kind"] == "step"}
     found: dict[str, tuple[list[float], list[float]]] = {}
     for kind, name, words in (("step", "loss", "training text"), ("evaluation", "validation_nats", "watched text")):
         own = [row for row in rows if row["kind"] == kind and name in row]
         if own:
-            found[words] = ([row["epoch"] for row in own], [row[name] for row in own])
+            found[words] = ([epochs.get(row["step"], row["epoch"]) for row in own], [row[name] for row in own])
     return found
 
 

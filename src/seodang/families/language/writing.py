@@ -24,7 +24,7 @@ class Written(Text):
     note: str | None = None
     """How much of it is copied."""
     copied: str | None = None
-    """The longest piece behind the prompt that stands in the training text; None when that is gone."""
+    """The longest piece behind the prompt that stands in the training text; None where nothing could be compared."""
 
 
 def generate(
@@ -88,6 +88,8 @@ def _written(text: str, prompt: str, learned: LanguageData | None) -> Written:
     if learned is None:
         return Written(text, "the training text is gone, so copies cannot be looked for")
     own = text[len(prompt) :]
+    if not own:
+        return Written(text, "nothing was written: a stop string came first")
     copied = longest_copy(own, learned.parts["train"] + learned.parts["validation"])
     shown = repr(copied if len(copied) <= SHOWN else copied[: SHOWN - 1] + "…")
     note = f"longest piece copied from the training text: {len(copied):,} of {len(own):,} characters, {shown}"
