@@ -1,7 +1,10 @@
-"""Small networks of every kind, their weights far enough from 0 that a swapped gate shows."""
+"""Small networks of every kind, their weights far enough from 0 that a swapped gate shows; and the contract's small text."""
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,3 +33,16 @@ def predictor(cell: str = "lstm", letters: str = LETTERS, **shape: Any) -> Netwo
     made = network(cell, vocabulary.size, **shape)
     settings = LanguageSettings().replaced(model=cell, num_layers=len(made.layers))
     return NetworkPredictor(settings, vocabulary, CPU, made)
+
+
+def sample() -> Callable[[Path], str]:
+    """The maker of the contract's text; a plain import might find another family's `contract`."""
+    spec = importlib.util.spec_from_file_location("language_contract", Path(__file__).with_name("contract.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    made: Callable[[Path], str] = module.SAMPLE
+    return made
+
+
+SAMPLE = sample()

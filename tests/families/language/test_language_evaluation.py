@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import CELLS, CPU, network, predictor
+from small_networks import CELLS, CPU, SAMPLE, network, predictor
 from torch.nn import functional
 
 import seodang
-from contract import SAMPLE
 from seodang.core.errors import DataError
 from seodang.families.language import dynamic, scoring
 from seodang.families.language.dynamic import Adapting, adapting

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import CELLS, LETTERS, network, predictor
+from small_networks import CELLS, LETTERS, network, predictor
 
 from seodang.core.errors import ExportError, MissingExtraError, RunError
 from seodang.families.language import export

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from networks import LETTERS, predictor
+from small_networks import LETTERS, predictor
 
 from seodang.core.errors import DataError, SettingsError
 from seodang.data.corpus import Corpus

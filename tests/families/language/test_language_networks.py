@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from networks import CELLS, network
+from small_networks import CELLS, network
 from torch import Tensor, nn
 from torch.nn import functional
 

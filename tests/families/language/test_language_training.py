@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import CPU, network
+from small_networks import CPU, SAMPLE, network
 
 import seodang
-from contract import SAMPLE
 from seodang.core.family import Prepared, StageContext
 from seodang.families.language.data import learned_by_heart, read_data, split_text
 from seodang.families.language.derive import prepare

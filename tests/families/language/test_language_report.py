@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from networks import predictor
+from small_networks import SAMPLE, predictor
 
 import seodang
-from contract import SAMPLE
 from seodang.families.language import memory
 from seodang.families.language.memory import COMPARED, LENGTH, TASKS, Reach, adding, copying
 from seodang.families.language.report import verdict

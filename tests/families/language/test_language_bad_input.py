@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from small_networks import SAMPLE
 
 import seodang
-from contract import SAMPLE
 from seodang.core.errors import DataError, RunError, SettingsError
 from seodang.core.values import Refused, Text
 from seodang.families.language.family import FAMILY
