@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,3 +124,18 @@ def test_a_missing_argument_is_named() -> None:
     parser.add_argument("run", metavar="RUN")
     with pytest.raises(SeodangError, match=r"^RUN is missing; see seodang evaluate --help\.$"):
         parser.parse_args([])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--depth", "3", "toy", "rows.txt", "--quiet"),
+        ("toy", "--depth", "3", "--quiet", "rows.txt"),
+        ("toy", "rows.txt", "--quiet", "--depth", "3"),
+    ],
+)
+def test_words_may_stand_before_and_behind_flags(seodang: Seodang, words: tuple[str, ...]) -> None:
+    assert seodang("train", *words).code == 0
+    record = json.loads(Path("runs/toy-1/settings.json").read_text())
+    assert record["given"] == {"depth": 3}
+    assert record["source"].endswith("rows.txt")

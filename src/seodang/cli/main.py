@@ -64,7 +64,10 @@ def _run(argv: list[str]) -> int:
         hint = f"Did you mean {near[0]}?" if near else "`seodang --help` lists the commands."
         raise SeodangError(f"No command {argv[0]!r}. {hint}")
     try:
-        args, unknown = parsers[""].parse_known_args(argv)
+        if argv[0] in parsers:  # flags may stand before, between and behind the words
+            args, unknown = parsers[argv[0]].parse_known_intermixed_args(argv[1:])
+        else:
+            args, unknown = parsers[""].parse_known_args(argv)
     except SystemExit as done:  # --help and --version have printed what was asked
         return int(done.code or 0)
     if "family" in args:
