@@ -1,7 +1,7 @@
 # Each target builds the environment it needs, so that a fresh clone has only Python 3.11 or newer to bring.
 PYTHON ?= python3
 FAMILY ?= text
-KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch])
+KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check clean benchmark-text benchmark-language

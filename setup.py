@@ -1,4 +1,4 @@
-"""The one part of the build that pyproject.toml cannot say: a C library that is left out where it cannot be compiled."""
+"""The one part of the build that pyproject.toml cannot say: C libraries that are left out where they cannot be compiled."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 
-KERNELS = Path("src/seodang/families/text/kernels")
+SHARED = Path("src/seodang/nn/kernels")
+FAMILIES = Path("src/seodang/families")
 
-setup(
-    ext_modules=[
-        Extension(
-            "seodang.families.text.kernels._library",
-            sources=[str(KERNELS / "kernels.c")],
-            depends=sorted(map(str, KERNELS.glob("*.h"))),
-            # -ffast-math would let the compiler assume that there are no NaNs, which training looks for.
-            extra_compile_args=["-O3", "-std=gnu11", "-ffp-contract=fast"],
-            extra_link_args=["-pthread"],
-            optional=True,  # without it PyTorch's own layers are used
-        )
-    ]
-)
+
+def kernels(family: str) -> Extension:
+    """The C library of one family."""
+    folder = FAMILIES / family / "kernels"
+    return Extension(
+        f"seodang.families.{family}.kernels._library",
+        sources=[str(folder / "kernels.c")],
+        depends=sorted(map(str, [*folder.glob("*.h"), *SHARED.glob("*.h")])),
+        include_dirs=[str(SHARED)],
+        # -ffast-math would let the compiler assume that there are no NaNs, which training looks for.
+        extra_compile_args=["-O3", "-std=gnu11", "-ffp-contract=fast"],
+        extra_link_args=["-pthread"],
+        optional=True,  # without it PyTorch's own operations are used
+    )
+
+
+setup(ext_modules=[kernels("text"), kernels("words")])

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from seodang.core.errors import MachineError
-
-BASE, AVX2, AVX512, BFLOAT16 = range(4)  # instruction sets, as in kernels.c
-
-
-class Threads(ctypes.Structure):
-    """`struct threads` of threads.h."""
-
-    _fields_ = (("count", ctypes.c_long), ("parallel", ctypes.c_void_p))
+from seodang.nn.kernels import AVX512, BFLOAT16, Threads, open_library
 
 
 class LstmCall(ctypes.Structure):
@@ -53,30 +43,10 @@ def library() -> ctypes.CDLL | None:
 
     Raises: MachineError: They were compiled from another version of the package.
     """
-    found = find_spec(f"{__name__}._library")
-    if found is None or found.origin is None:
-        return None
-    kernels = ctypes.CDLL(found.origin)
-    for name, call in (("lstm_bytes", LstmCall), ("convolution_bytes", ConvolutionCall)):
-        if ctypes.c_long.in_dll(kernels, name).value != ctypes.sizeof(call):
-            raise MachineError(f"{found.origin} was compiled from another version of seodang; install the package again.")
-    kernels.lstm_saved.restype = kernels.lstm_scratch.restype = kernels.convolution_scratch.restype = ctypes.c_long
+    kernels = open_library(__name__, {"lstm_bytes": LstmCall, "convolution_bytes": ConvolutionCall})
+    if kernels is not None:
+        kernels.lstm_saved.restype = kernels.lstm_scratch.restype = kernels.convolution_scratch.restype = ctypes.c_long
     return kernels
-
-
-def threads() -> Threads:
-    """As many threads as PyTorch computes with, out of its own pool where that can be reached."""
-    return Threads(torch.get_num_threads(), _openmp())
-
-
-@cache
-def _openmp() -> int | None:
-    """Address of GOMP_parallel in the OpenMP that PyTorch runs on."""
-    try:
-        torch_library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"))
-        return ctypes.cast(torch_library.GOMP_parallel, ctypes.c_void_p).value
-    except (OSError, AttributeError):  # another system, or a build without OpenMP
-        return None
 
 
 def instructions() -> int:

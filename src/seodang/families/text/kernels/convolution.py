@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-from seodang.families.text.kernels import ConvolutionCall, instructions, library, threads
+from seodang.families.text.kernels import ConvolutionCall, instructions, library
+from seodang.nn.kernels import threads
 
 PANEL = 32  # filters that the kernel computes at once
 

@@ -12,13 +12,7 @@
 #include <immintrin.h>
 #endif
 
-#define ALWAYS inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 8")
-
-typedef uint32_t word __attribute__((may_alias));
-
-static long round_up(long number, long unit) { return (number + unit - 1) / unit * unit; }
-
+#include "foundation.h"
 #include "threads.h"
 #include "lstm.h"
 #include "convolution.h"
@@ -36,15 +30,6 @@ static word round_to_bfloat16(float number) {
     memcpy(&bits, &number, sizeof bits);
     return number != number ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
 }
-
-#if defined(__clang__)
-#define BEGIN(features) PRAGMA(clang attribute push(__attribute__((target(features))), apply_to = function))
-#define END PRAGMA(clang attribute pop)
-#else
-#define BEGIN(features) PRAGMA(GCC push_options) PRAGMA(GCC target(features))
-#define END PRAGMA(GCC pop_options)
-#endif
-#define PRAGMA(text) _Pragma(#text)
 
 BEGIN("avx2,fma")
 #define NAME(x) x##_avx2
@@ -82,15 +67,11 @@ struct kernels {
                       convolution_forward_##set})
 
 /* The best instruction set that this CPU has and the caller wants: up to BASE, AVX2, AVX-512, or AVX-512 with bfloat16. */
-enum { BASE, AVX2, AVX512, BFLOAT16 };
-
 static struct kernels choose(long wanted) {
 #if defined(__x86_64__)
-    const int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (wanted >= BFLOAT16 && avx512 && __builtin_cpu_supports("avx512bf16")) return KERNELS(bf16, 2, 16);
-    if (wanted >= AVX512 && avx512) return KERNELS(avx512, 1, 16);
-    if (wanted >= AVX2 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return KERNELS(avx2, 1, 8);
+    if (wanted >= BFLOAT16 && has_avx512() && __builtin_cpu_supports("avx512bf16")) return KERNELS(bf16, 2, 16);
+    if (wanted >= AVX512 && has_avx512()) return KERNELS(avx512, 1, 16);
+    if (wanted >= AVX2 && has_avx2()) return KERNELS(avx2, 1, 8);
 #endif
     (void)wanted;
     return KERNELS(base, 1, 4);

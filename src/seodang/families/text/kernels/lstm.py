@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from seodang.families.text.kernels import LstmCall, computes_here, instructions, library, threads
+from seodang.families.text.kernels import LstmCall, computes_here, instructions, library
+from seodang.nn.kernels import threads
 
 WIDEST_STATE, WIDEST_INPUT = 256, 512  # beyond these the weights leave the cache, and a library's matrix product is faster
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")

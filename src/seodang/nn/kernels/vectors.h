@@ -127,7 +127,7 @@ static ALWAYS void NAME(tile)(const int rows, long depth, const word *a, long a_
 
 /* A product of 1, 2, 4 or a multiple of 8 rows over whole panels. Panels of b are `panel` words apart, those of c (and start)
  * stand side by side. */
-static void NAME(product)(long rows, long depth, long columns, const word *a, long a_row, long a_step, const word *b,
+static __attribute__((unused)) void NAME(product)(long rows, long depth, long columns, const word *a, long a_row, long a_step, const word *b,
                           long b_step, long panel, float *c, long c_row, const float *start) {
     for (long column = 0; column < columns; column += PANEL, b += panel) {
         const float *first = start ? start + column : NULL;
@@ -145,7 +145,7 @@ static void NAME(product)(long rows, long depth, long columns, const word *a, lo
 }
 
 /* A matrix (depth, columns), its number at (k, c) at k * k_step + c * c_step, cut into panels of PANEL columns. */
-static void NAME(pack)(const float *matrix, long depth, long k_step, long columns, long c_step, word *packed) {
+static __attribute__((unused)) void NAME(pack)(const float *matrix, long depth, long k_step, long columns, long c_step, word *packed) {
     for (long column = 0; column < columns; column += PANEL)
         for (long k = 0; k < depth; k += PER_WORD)
             for (long c = column; c < column + PANEL; c++) {

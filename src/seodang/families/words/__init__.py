@@ -1,0 +1,1 @@
+"""Word vectors: which words are used alike? Learned from running text by word2vec."""
