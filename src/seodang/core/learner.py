@@ -107,7 +107,7 @@ class Budget:
 
     epochs: int
     seed: int
-    schedule: Literal["cosine", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup_fraction: float = 0.0
     patience: int | None = None
     steps: int | None = None

@@ -400,7 +400,7 @@ def _refuse_bad_values(kind: str, values: Mapping[str, float]) -> None:
 
 
 def rate_factor(step: int, total_steps: int, budget: Budget) -> float:
-    """The learning rate at a step, as a factor of the highest: linear warm-up, then constant or half a cosine to 0.
+    """The learning rate at a step, as a factor of the highest: linear warm-up, then constant, a line or half a cosine to 0.
 
     Loshchilov & Hutter 2017, "SGDR", arXiv:1608.03983, without restarts.
     """
@@ -410,4 +410,6 @@ def rate_factor(step: int, total_steps: int, budget: Budget) -> float:
     if budget.schedule == "constant":
         return 1.0
     done = min((step - warmup) / max(total_steps - warmup, 1), 1.0)
+    if budget.schedule == "linear":
+        return 1.0 - done
     return 0.5 * (1 + math.cos(math.pi * done))

@@ -25,8 +25,8 @@ class NamedSet:
     name: str
     title: str
     description: str
-    task: Literal["text", "corpus"]
-    """Labelled texts, or running text."""
+    task: Literal["text", "corpus", "word-test"]
+    """Labelled texts, running text, or questions that word vectors are tested with."""
     licence: str
     citation: str
     sources: tuple[Source, ...]
@@ -36,14 +36,18 @@ class NamedSet:
 def named_sets() -> tuple[NamedSet, ...]:
     """All entries, sorted by name."""
     return (
+        _google_analogies(),
         _imdb(),
+        _men(),
         _newsgroups(),
         _nsmc(),
         _nsmc_rebuilt(),
         _reuters(),
         _rotten_tomatoes(),
+        _simlex(),
         _tiny_shakespeare(),
         _wikipedia_sample(),
+        _wordsim(),
     )
 
 
@@ -223,4 +227,79 @@ def _wikipedia_sample() -> NamedSet:
         citation="Wikipedia contributors; form after Mahoney, About the test data, 2011",
         sources=(Source("mirror", "plain-text", (SourceFile("all", "wikipedia-en/wiki8-60m.txt.xz", checksum, 14747880),)),),
         content_hashes={"all": "2001a435130ae6d4c5c658837d59ddd102caa90215a0a93b2607b7552e00801b"},
+    )
+
+
+def _google_analogies() -> NamedSet:
+    return _word_test(
+        "google-analogies",
+        "Google analogy test set",
+        "19,544 questions such as Athens is to Greece as Baghdad is to what, in 14 sections",
+        "Apache-2.0, as word2vec",
+        "Mikolov, Chen, Corrado & Dean, Efficient Estimation of Word Representations in Vector Space, 2013",
+        ("questions-words.txt", "8c29b3332afc46f3fb8be04cb5297bf96f39aa7131272dff57869b4485b22a36", 603955),
+        "https://raw.githubusercontent.com/tmikolov/word2vec/master/questions-words.txt",
+        "1f9fca55874ab3ff59309799ae0bdae0c81310b7815e8fb8f0ca0b082f4a8180",
+    )
+
+
+def _wordsim() -> NamedSet:
+    return _word_test(
+        "wordsim-353",
+        "WordSim-353",
+        "353 pairs of English words and how related people find them, 0 to 10",
+        "none stated",
+        "Finkelstein et al., Placing Search in Context: the Concept Revisited, 2002",
+        ("word-sim/EN-WS-353-ALL.txt", "ce12919b240af45bdf46d243601eaca2b6212b159b5e7e9b435ee7ee40c5619c", 7405),
+        _WORD_SIM + "EN-WS-353-ALL.txt",
+        "e8b71073c4e55ce711b51272bdf70d01ed930c163ab142008b0000c146b0618f",
+    )
+
+
+def _simlex() -> NamedSet:
+    return _word_test(
+        "simlex-999",
+        "SimLex-999",
+        "999 pairs of English words and how alike (not merely related) people find them, 0 to 10",
+        "none stated",
+        "Hill, Reichart & Korhonen, SimLex-999, Computational Linguistics 2015",
+        ("word-sim/EN-SIMLEX-999.txt", "405394ffb7d25f6d0e3c041f87c9f27d29dc6b047506769953e85c4523b11685", 18024),
+        _WORD_SIM + "EN-SIMLEX-999.txt",
+        "6d257d672e556ec5af663d11a83cafcd71bffe3e0030b9a2faa9a95312b187db",
+    )
+
+
+def _men() -> NamedSet:
+    return _word_test(
+        "men",
+        "MEN",
+        "3,000 pairs of English words and how related people find them, 0 to 50",
+        "Creative Commons Attribution, as far as known",
+        "Bruni, Tran & Baroni, Multimodal Distributional Semantics, 2014",
+        ("word-sim/EN-MEN-TR-3k.txt", "888b13580faa362c7b11da0a670258cf1b1eb4bf0ecbcd418918729a3bd3f43a", 53593),
+        _WORD_SIM + "EN-MEN-TR-3k.txt",
+        "dc4f9e1d1155120da9dd23bd836a4fb0c9854177426c18a1308f636d9873ca08",
+    )
+
+
+_WORD_SIM = "https://raw.githubusercontent.com/mfaruqui/eval-word-vectors/master/data/word-sim/"
+
+
+def _word_test(
+    name: str, title: str, description: str, licence: str, citation: str, file: tuple[str, str, int], address: str, content: str
+) -> NamedSet:
+    """A set of questions in one text file, from a mirror or its original address; the file as path, sha256 and size."""
+    path, checksum, size = file
+    return NamedSet(
+        name=name,
+        title=title,
+        description=description,
+        task="word-test",
+        licence=licence,
+        citation=citation,
+        sources=(
+            Source("mirror", "plain-text", (SourceFile("all", f"word-eval/{path}", checksum, size),)),
+            Source("original", "plain-text", (SourceFile("all", address, checksum, size),), tried=False),
+        ),
+        content_hashes={"all": content},
     )

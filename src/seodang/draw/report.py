@@ -90,6 +90,10 @@ class Report:
         words = f"<figcaption>{escape(caption or picture.alt)}</figcaption>"
         self._body.append(f'<figure><div class="picture">{_picture_html(picture)}</div>{words}{below}</figure>')
 
+    def widget(self, html: str, caption: str) -> None:
+        """Something to act on: HTML with its own script, which must not ask for anything outside the page."""
+        self._body.append(f'<figure class="widget">{html}<figcaption>{escape(caption)}</figcaption></figure>')
+
     def highlighted_text(
         self,
         words: Sequence[str],

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from seodang.data.tokens import TAG, WORD
 from seodang.families.text.attribution import (
     Contributions,
     class_margin,
@@ -21,7 +22,7 @@ from seodang.families.text.batches import EncodedTexts, Padding
 from seodang.families.text.best import BestPredictor, known_tokens, member_settings, network_texts
 from seodang.families.text.linear import row_lengths
 from seodang.families.text.predictor import NetworkPredictor, TextPredictor
-from seodang.families.text.tokens import SPACE, TAG, WORD, Vocabulary
+from seodang.families.text.tokens import SPACE, Vocabulary
 
 CHUNK = re.compile(r"\S+")
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from seodang.core.device import Device
 from seodang.core.errors import ExportError, MissingExtraError, RunError
 from seodang.core.files import write_bytes, write_json
+from seodang.data.tokens import TAG, WORD
 from seodang.families.text.batches import EncodedTexts, Padding, reading_order
 from seodang.families.text.best import BestPredictor
 from seodang.families.text.head import TextNetwork
@@ -28,7 +29,7 @@ from seodang.families.text.onnx_best import ExportedBest, known_sequences
 from seodang.families.text.onnx_graph import ExportedNetwork, onnx_model
 from seodang.families.text.predictor import NetworkPredictor, TextPredictor
 from seodang.families.text.settings import TextSettings
-from seodang.families.text.tokens import PADDING, SPACE, TAG, UNKNOWN, WORD, TokenKind, Vocabulary
+from seodang.families.text.tokens import PADDING, SPACE, UNKNOWN, TokenKind, Vocabulary
 
 Exportable = NetworkPredictor | BestPredictor
 

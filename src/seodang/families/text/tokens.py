@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal
@@ -13,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.errors import MissingExtraError, RunError
+from seodang.data.tokens import clean, hangul_share, split_words
 
 TokenKind = Literal["words", "syllables", "morphemes"]
 
@@ -21,35 +19,8 @@ SPECIAL = ("<padding>", "<unknown>")
 SPACE = "\u2581"  # stands for white space where every character is a token
 
 
-def mark_ranges() -> str:
-    """The combining marks of Unicode's first plane, as ranges for a regular expression."""
-    marks = [unicodedata.category(chr(code)).startswith("M") for code in range(0x10000)]
-    firsts = [code for code in range(1, 0x10000) if marks[code] and not marks[code - 1]]
-    return "".join(rf"\u{first:04x}-\u{marks.index(False, first) - 1:04x}" for first in firsts)
-
-
-TAG = re.compile(r"</?[a-zA-Z!][^<>]{0,200}>")  # not the signs of "5 < 6 and 7 > 6"
-# `\w` leaves out vowel signs and accents that stand as characters of their own; without them words of India fall to pieces.
-WORD = re.compile(rf"\w+(?:['’]\w+|[{mark_ranges()}]+\w*)*")
-HANGUL = re.compile(r"[\uac00-\ud7a3\u1100-\u11ff\u3130-\u318f]")
-LETTER = re.compile(r"[^\W\d_]")
 HANGUL_SHARE = 0.3  # from this share of letters on, texts are taken for Korean
 SAMPLE_TEXTS = 1000
-
-
-def clean(text: str) -> str:
-    """A text without HTML tags and entities, case folded, letters and their accents composed (NFC)."""
-    if "<" in text:
-        text = TAG.sub(" ", text)
-    if "&" in text:
-        text = html.unescape(text)
-    text = text.casefold()
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
-
-
-def split_words(text: str) -> list[str]:
-    """The words of a text: runs of Unicode letters, marks, digits and underscores, with apostrophes inside."""
-    return WORD.findall(clean(text))
 
 
 def split_syllables(text: str) -> list[str]:
@@ -75,7 +46,7 @@ SPLITTERS: Mapping[str, Callable[[str], list[str]]] = {
 def choose_tokens(texts: Sequence[str]) -> tuple[TokenKind, str]:
     """The kind of token for these texts, and why."""
     sample = " ".join(texts[:: max(1, len(texts) // SAMPLE_TEXTS)])
-    share = len(HANGUL.findall(sample)) / max(len(LETTER.findall(sample)), 1)
+    share = hangul_share(sample)
     if share >= HANGUL_SHARE:
         return "syllables", f"{share:.0%} of the letters are Hangul, whose spaces do not separate words"
     return "words", "words are separated by spaces" if share == 0 else f"only {share:.0%} of the letters are Hangul"

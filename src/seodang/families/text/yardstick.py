@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from seodang.data.tokens import clean, split_words
 from seodang.families.text.batches import EncodedTexts
 from seodang.families.text.linear import LinearModel
 from seodang.families.text.ngrams import NONE, NgramFeatures
 from seodang.families.text.tokenised import TokenisedTexts
-from seodang.families.text.tokens import SPACE, TokenKind, clean, split_words
+from seodang.families.text.tokens import SPACE, TokenKind
 
 NAME = "naive-Bayes-weighted n-grams with logistic regression"
 

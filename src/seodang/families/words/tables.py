@@ -105,7 +105,9 @@ class _Wave:
         steps = torch.arange(-settings.window, settings.window + 1, device=place)
         near = self.places[:, None] + steps
         # Which neighbours stand in each window, (wave, 2 * window + 1), and their words, 0 where there is none.
-        self.stands = (near >= block.begins[first : self.last, None]) & (near < block.ends[first : self.last, None]) & (steps != 0)
+        self.stands = (
+            (near >= block.begins[first : self.last, None]) & (near < block.ends[first : self.last, None]) & (steps != 0)
+        )
         self.neighbours = block.numbers[near.clamp(0, len(block.numbers) - 1)].long()
         self.count = self.stands.sum(1).float()
         self.drawn = block.negatives[first // TILE_WORDS : -(-self.last // TILE_WORDS)].long()  # (tiles, shared)
@@ -124,7 +126,13 @@ class _Wave:
         gradients = torch.einsum("wn,wnd->wd", errors, rows)
         more, against, negative_loss = self._negatives(hidden, self.count)
         masses = self._masses()
-        _add(self.tables.outputs, self.neighbours[self.stands], (errors[..., None] * hidden[:, None])[self.stands], masses[1], rate)
+        _add(
+            self.tables.outputs,
+            self.neighbours[self.stands],
+            (errors[..., None] * hidden[:, None])[self.stands],
+            masses[1],
+            rate,
+        )
         _add(self.tables.outputs, self.drawn.flatten(), against, masses[1], rate)
         self._add_inputs(self.words, gradients + more, masses[0], rate)
         return loss + negative_loss
