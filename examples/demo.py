@@ -8,12 +8,13 @@ from pathlib import Path
 from seodang.cli.main import main
 from seodang.core.run import list_runs
 
-TRAINING = {"text": ["rotten-tomatoes"], "language": ["tiny-shakespeare", "--minutes", "3"]}
+TRAINING = {"text": ["rotten-tomatoes"], "language": ["tiny-shakespeare", "--minutes", "3"], "words": ["wikipedia-sample"]}
 EXAMPLES = {
     "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],
     "language": ["To be, or not to b", "What light through yonder window break"],
+    "words": ["king", "river"],
 }
-VERBS = {"language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]]}
+VERBS = {"language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]], "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]]}
 
 
 def demo(family: str) -> int:

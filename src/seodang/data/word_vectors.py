@@ -40,7 +40,7 @@ class WordVectors:
     def __getitem__(self, word: str) -> Vector:
         """A word's vector, (dimensions,). Raises: DataError: It has none; near spellings are offered."""
         number = self.numbers.get(word)
-        found: Vector | None = self.compose(word) if number is None else self.vectors[number]
+        found = self.compose(word) if number is None else np.asarray(self.vectors[number], np.float32)
         if found is None:
             raise self.unknown(word)
         return found
@@ -62,7 +62,7 @@ class WordVectors:
 
     def direction(self, word: str) -> Vector:
         """A word's vector at length 1. Raises: DataError: The word has none."""
-        return unit(self[word][None])[0]
+        return np.asarray(unit(self[word][None])[0], np.float32)
 
     def similarity(self, first: str, second: str) -> float:
         """Cosine of the angle between two words, -1 to 1. Raises: DataError: A word has no vector."""

@@ -8,6 +8,7 @@ from typing import Any
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
 from seodang.families.text.data import TextData
+from seodang.families.text.pretrained import check_size, count_found, starting_vectors
 from seodang.families.text.settings import RECURRENT, TextSettings
 from seodang.families.text.tokens import SPECIAL, choose_tokens
 
@@ -30,16 +31,21 @@ def prepare(data: TextData, settings: TextSettings) -> Prepared[TextSettings]:
     values: dict[str, Any] = {}
 
     def derive(name: str, value: Any, reason: str) -> None:
-        if flat[name] is None:
+        if flat[name] is None and name not in values:
             values[name], reasons[name] = value, reason
 
     flat = settings.to_flat()
     model = settings.model.model
+    vectors = None if settings.model.embedding is None else starting_vectors(settings.model.embedding)
+    if vectors is not None:
+        check_size(settings, vectors)
     kind, why = choose_tokens(data.parts["train"].texts)
     derive("tokens", kind, why)
     if model == "best":
         derive("epochs", BEST_EPOCHS, "of each network; the mixture corrects what a longer training would")
     else:
+        if vectors is not None:
+            derive("embedding_dim", vectors.dimensions, "as the vectors have")
         derive("embedding_dim", EMBEDDING_DIM, "enough for a vocabulary of thousands")
         derive("dropout", DROPOUT, "usual for dense layers")
         leave_out = RECURRENT_WORD_DROPOUT if model in RECURRENT else WORD_DROPOUT
@@ -61,6 +67,8 @@ def prepare(data: TextData, settings: TextSettings) -> Prepared[TextSettings]:
     size = len(SPECIAL) + int((tokenised.counts() > 1).sum()) if model == "best" else resolved.tokens.vocabulary_size
     vocabulary = tokenised.vocabulary(size)
     labels = label_order(data.parts["train"].labels)
+    if vectors is not None:
+        reasons["embedding_dim"] = count_found(vocabulary, vectors)
     return Prepared(resolved, reasons, {"labels": labels, "vocabulary": vocabulary.to_json()})
 
 

@@ -32,6 +32,7 @@ from seodang.families.text.kernels import library
 from seodang.families.text.learner import NetworkLearner, TextValidation
 from seodang.families.text.model import build_network
 from seodang.families.text.predictor import NetworkPredictor, TextPredictor, label_names, refusal, scores
+from seodang.families.text.pretrained import fill_embedding, starting_vectors
 from seodang.families.text.settings import PRESETS, TextSettings
 from seodang.families.text.tokens import Vocabulary, choose_tokens
 from seodang.families.text.yardstick import Yardstick
@@ -173,6 +174,8 @@ def train_network(context: TextContext) -> Work:
     vocabulary = Vocabulary.from_json(context.preprocessing["vocabulary"])
     labels = label_names(context.preprocessing)
     network = build_network(settings, len(vocabulary), len(labels)).to(device.torch)
+    if settings.model.embedding is not None:
+        fill_embedding(network.embedding, vocabulary, starting_vectors(settings.model.embedding))
     learner = NetworkLearner(network, training.learning_rate, training.weight_decay, Stepper(device, training.clip_norm))
     padding = Padding(settings)
     texts = {name: data.encode(name, vocabulary, settings.tokens.max_length) for name in ("train", "validation")}

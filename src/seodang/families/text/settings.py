@@ -54,6 +54,11 @@ class ModelSettings(Settings):
     embedding_dim: int | None = Field(
         None, ge=1, le=4096, description="numbers that stand for a word", read_by={"model": NETWORKS}
     )
+    embedding: str | None = Field(
+        None,
+        description="run of words, or file in word2vec's format, whose vectors the embedding starts from",
+        read_by={"model": NETWORKS},
+    )
     hidden_size: int = Field(
         64, ge=1, le=4096, description="state of a recurrent layer, each way", read_by={"model": RECURRENT}
     )

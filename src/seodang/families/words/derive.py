@@ -35,9 +35,7 @@ def prepare(data: WordsData, settings: WordsSettings) -> Prepared[WordsSettings]
 
     share = hangul_share(data.sample())
     korean = share >= KOREAN_SHARE
-    why = (
-        f"{share:.0%} of the letters are Hangul; Korean words have many endings" if korean else "for Korean alone by themselves"
-    )
+    why = f"{share:.0%} of the letters are Hangul; Korean words have many endings" if korean else "for Korean alone"
     derive("ngrams", korean, why)
     shortest, longest = SYLLABLES if korean else LETTERS
     if values.get("ngrams", settings.model.ngrams):
@@ -65,9 +63,7 @@ def check_source(source: str, settings: WordsSettings) -> list[Finding]:
         return [Finding("error", source, str(error))]
     total = int(data.encoded.counts().sum())
     left_out = 1 - vocabulary.counts.sum() / total
-    what = (
-        f"{total:,} words, {len(vocabulary.words):,} of them different ones with a vector; {left_out:.1%} of the text has none."
-    )
+    what = f"{total:,} words, {len(vocabulary.words):,} different ones get a vector; {left_out:.1%} of the text has none."
     return [Finding("note", source, what)]
 
 

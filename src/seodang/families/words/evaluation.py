@@ -1,4 +1,4 @@
-"""How good word vectors are: Google's analogies, human judgements of similarity, and the loss beside what can be had for nothing."""
+"""How good word vectors are: Google's analogies, people's judgements of similarity, the loss beside that of no knowledge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What chance decides about a stretch of text: which frequent words are left out, how far each word looks, which are negatives."""
+"""What chance decides about a stretch of text: which frequent words are left out, how far each looks, which are negatives."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sampler:
         reach = random.integers(1, self.window + 1, len(kept), np.int32)
         ends = kept < 0
         words = kept[~ends]
-        begins, stops = _windows(reach[~ends], np.cumsum(ends)[~ends])
+        begins, stops = _windows(reach[~ends], np.cumsum(ends, dtype=np.int64)[~ends])
         negatives = self.negatives(math.ceil(len(words) / TILE_WORDS), random)
         return Block(*map(torch.from_numpy, (words, begins, stops, negatives)))
 

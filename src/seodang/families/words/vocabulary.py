@@ -85,7 +85,7 @@ class WordVocabulary:
             text = join_phrases(text, one)
         table = np.fromiter((self.numbers.get(word, -2) for word in text.words), np.int32, len(text.words))
         table = np.append(table, np.array([-2, LINE_END], np.int32))  # where numbers -2 and -1 find themselves
-        found = table[text.numbers]
+        found: NDArray[np.int32] = table[text.numbers]
         return found[found != -2]
 
     def keep_chances(self, sample: float) -> NDArray[np.float32]:
@@ -96,12 +96,12 @@ class WordVocabulary:
         if sample == 0:
             return np.ones(len(self.words), np.float32)
         ratio = sample / (self.counts / self.counts.sum())
-        return np.minimum(1.0, np.sqrt(ratio) + ratio).astype(np.float32)
+        return np.asarray(np.minimum(1.0, np.sqrt(ratio) + ratio), np.float32)
 
     def noise(self, power: float) -> NDArray[np.float64]:
         """The chance of each word to be drawn as a negative, (words,): its count to a power, normalised."""
         raised = self.counts.astype(np.float64) ** power
-        return raised / raised.sum()
+        return np.asarray(raised / raised.sum(), np.float64)
 
 
 def alias_table(chances: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:

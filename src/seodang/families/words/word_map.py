@@ -23,7 +23,7 @@ SCRIPT = Path(__file__).with_name("map.js")
 
 
 def layouts(vectors: WordVectors, seed: int) -> Mapping[str, Layout]:
-    """Places of the most frequent words by name of the layout, (words, 2 or 3), between -1 and 1; none for a handful of words."""
+    """Places of the most frequent words by name of the layout, (words, 2 or 3), -1 to 1; none for a handful of words."""
     directions = vectors.directions[:MAP_WORDS]
     if len(directions) < LEAST_WORDS or vectors.dimensions < 3:
         return {}

@@ -34,7 +34,7 @@ def ppmi_vectors(vocabulary: WordVocabulary, data: WordsData, settings: WordsSet
 
 
 def count_neighbours(numbers: NDArray[np.int32], size: int, window: int) -> csr_matrix:
-    """How often words stand near each other, (size, size), symmetric; at distance d a neighbour counts (window - d + 1) / window."""
+    """How often words stand near each other, (size, size), symmetric; at distance d one counts (window - d + 1) / window."""
     total = csr_matrix((size, size), dtype=np.float32)
     for start in range(0, len(numbers), BLOCK_WORDS):
         block = numbers[start : start + BLOCK_WORDS + window]
