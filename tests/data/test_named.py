@@ -151,6 +151,7 @@ def test_cache_folder_without_the_variable(monkeypatch: pytest.MonkeyPatch) -> N
 def test_registry_is_sorted_and_whole() -> None:
     assert names("text") == ("imdb", "newsgroups", "nsmc", "nsmc-rebuilt", "reuters-r52", "rotten-tomatoes")
     assert names("corpus") == ("tiny-shakespeare", "wikipedia-sample")
+    assert names("word-test") == ("google-analogies", "men", "simlex-999", "wordsim-353")
     assert names() == tuple(sorted(names("text") + names("corpus")))
     for name in names():
         entry = describe(name)

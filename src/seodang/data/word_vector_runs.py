@@ -31,9 +31,7 @@ def open_word_vectors(source: str) -> WordVectors:
         raise RunError(f"{path} is unfinished; go on with `seodang resume {path}`.")
     if record["resolved"].get("ngrams"):
         if not (path / EXPORTED).is_file():
-            raise RunError(
-                f"{path}: its vectors are made of pieces of words; write them out first with `seodang export {path}`."
-            )
+            raise RunError(f"{path}: its vectors are made of pieces of words; write them out: `seodang export {path}`.")
         return read_word_vectors(path / EXPORTED)
     words, table = run.read_json("preprocessing.json")["vocabulary"]["words"], run.stage_weights(STAGE).get(TABLE)
     if table is None or len(table) != len(words):

@@ -56,7 +56,7 @@ class ModelSettings(Settings):
     )
     embedding: str | None = Field(
         None,
-        description="run of words, or file in word2vec's format, whose vectors the embedding starts from",
+        description="run of words, or file in word2vec's format, whose vectors the embedding starts from; none: at random",
         read_by={"model": NETWORKS},
     )
     hidden_size: int = Field(

@@ -86,7 +86,7 @@ class WordVocabulary:
         table = np.fromiter((self.numbers.get(word, -2) for word in text.words), np.int32, len(text.words))
         table = np.append(table, np.array([-2, LINE_END], np.int32))  # where numbers -2 and -1 find themselves
         found: NDArray[np.int32] = table[text.numbers]
-        return found[found != -2]
+        return np.asarray(found[found != -2], np.int32)
 
     def keep_chances(self, sample: float) -> NDArray[np.float32]:
         """The chance of each word to be left in, (words,): sqrt(t / f) + t / f, f its share of the text, at most 1.
