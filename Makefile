@@ -4,7 +4,7 @@ FAMILY ?= text
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check clean benchmark-text benchmark-language
+.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	.venv/bin/python examples/demo.py $(FAMILY)
@@ -51,3 +51,5 @@ benchmark-text: .venv/installed benchmarks/.env-keras/installed  ## hours; run i
 
 benchmark-language: .venv/installed benchmarks/.env-keras/installed  ## an hour and more; run it alone on the machine
 	.venv/bin/python benchmarks/language.py all
+benchmark-words: .venv/installed benchmarks/.env-keras/installed  ## beside gensim; run it alone on the machine
+	.venv/bin/python benchmarks/words.py

@@ -81,13 +81,14 @@ def test_a_step_is_gradient_descent_on_the_loss(cbow: bool, pieces: bool) -> Non
     inputs, outputs = given.inputs.double().requires_grad_(), given.outputs.double().requires_grad_()
     loss = slow_loss(given, words, settings, inputs, outputs)
     loss.backward()  # type: ignore[no-untyped-call]
+    loss = loss.detach()
     assert mean_loss(given, words, settings) == pytest.approx(float(loss) / float(count_pairs(words, cbow)), rel=1e-6)
     assert inputs.grad is not None and outputs.grad is not None
     expected = (inputs - rate * inputs.grad).detach(), (outputs - rate * outputs.grad).detach()
     reported = torch_step(given, words, settings, rate)
     assert float(reported) == pytest.approx(float(loss), rel=1e-6)
-    torch.testing.assert_close(given.inputs.double(), expected[0], rtol=0, atol=1e-7)  # float32 sums
-    torch.testing.assert_close(given.outputs.double(), expected[1], rtol=0, atol=1e-7)
+    torch.testing.assert_close(given.inputs.double(), expected[0], rtol=0, atol=5e-7)  # float32 sums of numbers near 1
+    torch.testing.assert_close(given.outputs.double(), expected[1], rtol=0, atol=5e-7)
 
 
 @pytest.mark.parametrize("instructions", [BASE, AVX2, AVX512])

@@ -124,6 +124,7 @@ def encode(blocks: Iterator[str], settings: WordsSettings) -> EncodedText:
             spilled.write(numbers.tobytes())
             spilled.flush()
         numbers = np.memmap(spilled, np.int32, mode="r")
+        spilled.close()  # the map keeps the file
     return EncodedText(tuple(known), numbers)
 
 
