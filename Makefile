@@ -51,5 +51,6 @@ benchmark-text: .venv/installed benchmarks/.env-keras/installed  ## hours; run i
 
 benchmark-language: .venv/installed benchmarks/.env-keras/installed  ## an hour and more; run it alone on the machine
 	.venv/bin/python benchmarks/language.py all
+
 benchmark-words: .venv/installed benchmarks/.env-keras/installed  ## beside gensim; run it alone on the machine
 	.venv/bin/python benchmarks/words.py

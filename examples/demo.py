@@ -14,7 +14,10 @@ EXAMPLES = {
     "language": ["To be, or not to b", "What light through yonder window break"],
     "words": ["king", "river"],
 }
-VERBS = {"language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]], "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]]}
+VERBS = {
+    "language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]],
+    "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]],
+}
 
 
 def demo(family: str) -> int:
