@@ -15,9 +15,10 @@ from seodang.families.text.dropout import Dropout
 from seodang.families.text.head import TextNetwork
 from seodang.families.text.kernels import convolution, lstm
 from seodang.families.text.lstm import LongShortTermMemoryNetwork
+from seodang.nn.kernels import AVX2, AVX512, BASE, Threads
 
 needs_library = pytest.mark.skipif(kernels.library() is None, reason="installed without a C compiler")
-SETS = {"base": kernels.BASE, "avx2": kernels.AVX2, "avx512": kernels.AVX512}  # as far as this CPU has them
+SETS = {"base": BASE, "avx2": AVX2, "avx512": AVX512}  # as far as this CPU has them
 
 
 def reader(
@@ -198,7 +199,7 @@ def test_threads_of_its_own_serve_where_openmp_cannot_be_reached(
     network = reader(16, 16, "max")
     embedded, lengths = texts(32, 20, 16)
     shared = answers(network, embedded, lengths)
-    monkeypatch.setattr(lstm, "threads", lambda: kernels.Threads(2, None))
+    monkeypatch.setattr(lstm, "threads", lambda: Threads(2, None))
     assert all(torch.equal(one, other) for one, other in zip(answers(network, embedded, lengths), shared, strict=True))
 
 
