@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from seodang import families
 from seodang.cli.flags import given, merged
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
-from seodang.cli.values import write_values
+from seodang.cli.values import write_value, write_values
 from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
-from seodang.core.values import Refused
+from seodang.core.values import Refused, Table
 from seodang.data.records import counted
 
 if TYPE_CHECKING:
@@ -87,7 +87,10 @@ def predict(args: Namespace) -> int:
     inputs = args.text or (_piped_lines() if args.file is None else run.inputs(args.file, **_reading(args)))
     outputs = run.predict(inputs) if args.text else run.predict_each(inputs)
     for one, output in zip(inputs, outputs, strict=True):
-        write(_json(_without_none(asdict(output))) if args.json else _prediction(one, output))
+        if args.json or isinstance(output, Table):
+            write_value(output, as_json=args.json)
+        else:
+            write(_prediction(one, output))
     _refuse_rows(args.file or "standard input", inputs, outputs)
     return 0
 
