@@ -11,6 +11,7 @@ import importlib.util
 import itertools
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,10 @@ def test_an_example_alone_equals_its_row_in_a_batch(trained: Trained) -> None:
 def test_the_report_is_written(trained: Trained) -> None:
     page = trained.run.explain()
     assert page.suffix == ".html" and page.is_relative_to(trained.run.path)
+    html = page.read_text(encoding="utf-8")
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids)), "two elements of one name: a link or a script finds the wrong one"
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', html), "a report asks for nothing outside itself"
 
 
 def test_the_export_equals_the_model(trained: Trained) -> None:

@@ -1,7 +1,7 @@
 // The map of words: points on a canvas, in two or three dimensions; drag to move or turn, wheel to come nearer, type to find.
 (function () {
   const data = JSON.parse(document.getElementById("map-data").textContent);
-  const canvas = document.getElementById("map"), pen = canvas.getContext("2d");
+  const canvas = document.getElementById("word-map"), pen = canvas.getContext("2d");
   const choice = document.getElementById("map-kind"), search = document.getElementById("map-search");
   const found = document.getElementById("map-found");
   const state = { zoom: 1, x: 0, y: 0, turn: 0.5, tilt: 0.3, picked: -1, places: [] };

@@ -64,7 +64,7 @@ def map_html(vectors: WordVectors, places: Mapping[str, Layout]) -> str:
     return (
         '<p><select id="map-kind" aria-label="layout"></select> <input id="map-search" type="search" placeholder="find a word"'
         ' aria-label="find a word"> <span id="map-found" role="status"></span></p>'
-        '<canvas id="map" style="width:100%;height:600px;touch-action:none" role="img" aria-label="map of words"></canvas>'
+        '<canvas id="word-map" style="width:100%;height:600px;touch-action:none" role="img" aria-label="map of words"></canvas>'
         f'<script type="application/json" id="map-data">{text}</script><script>{SCRIPT.read_text(encoding="utf-8")}</script>'
     )
 
