@@ -97,8 +97,8 @@ def test_files_that_cannot_be_trained_on(seodang: Seodang, name: str) -> None:
 COMMANDS: dict[str, tuple[str, str]] = {
     "a missing file": ("train text review.csv", r"review\.csv: no such file or folder\. Did you mean 'reviews\.csv'\?"),
     "a misspelt data set": ("train text rotten-tomatos", r"rotten-tomatos: no such file, .* Did you mean rotten-tomatoes\?"),
-    "an unknown data set": ("train text amazon", r"amazon: no such file, and no data set has this name\. There are imdb, "),
-    "an unknown family": ("train speech reviews.csv", r"No family 'speech'\. There is: text\."),
+    "an unknown data set": ("train text amazon", r"amazon: no such file, and no data set has this name\. There are .*imdb, "),
+    "an unknown family": ("train speech reviews.csv", r"No family 'speech'\. There is: .*text"),
     "a misspelt family": ("train txt reviews.csv", r"No family 'txt'\. Did you mean text\?"),
     "an unknown preset": ("train text reviews.csv --preset tiny", r"--preset must be one of smoke, classic, got 'tiny'"),
     "a setting out of bounds": ("train text reviews.csv --epochs 0", r"--epochs must be between 1 and 10000, got 0\."),
