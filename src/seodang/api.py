@@ -13,7 +13,7 @@ import torch
 from seodang import families
 from seodang.core.device import Device, choose_device, environment
 from seodang.core.errors import DataError, RunError, SettingsError
-from seodang.core.family import Evaluation, Family, Prepared, StageContext, Trained
+from seodang.core.family import Evaluation, Family, Metric, Prepared, StageContext, Trained
 from seodang.core.run import FORMAT, RunFolder, list_runs
 from seodang.core.seeds import mix
 from seodang.core.settings import Settings, alternatives
@@ -184,6 +184,11 @@ class Run:
     def family(self) -> str:
         """Name of the family."""
         return self._family.name
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What runs of this family are judged by."""
+        return self._family.metrics
 
     @property
     def finished(self) -> bool:

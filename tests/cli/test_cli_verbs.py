@@ -35,8 +35,8 @@ def test_values_stand_on_stdout_and_notes_on_stderr(trained: Seodang) -> None:
     assert outcome.err == "politely\n"
 
 
-def test_pieces_join_into_a_line_before_the_next_value(trained: Seodang) -> None:
-    assert trained("spell", "runs/toy-1", "--word", "abc").out == "abc\ndone\n"
+def test_pieces_join_into_a_line_and_the_text_they_make_up_is_not_said_again(trained: Seodang) -> None:
+    assert trained("spell", "runs/toy-1", "--word", "abc").out == "abc\n"
     lines = [json.loads(line) for line in trained("spell", "runs/toy-1", "--json").out.splitlines()]
     assert lines == [{"piece": "t"}, {"piece": "o"}, {"piece": "y"}, {"text": "done"}]
 

@@ -66,11 +66,12 @@ def resume(args: Namespace) -> int:
 
 def evaluate(args: Namespace) -> int:
     """Measure a run on its own test part or on other labelled data."""
-    evaluation = asdict(_load(args).evaluate(args.source, **_reading(args)))
+    run = _load(args)
+    evaluation = asdict(run.evaluate(args.source, **_reading(args)))
     if args.json:
         write(_json(evaluation))
     else:
-        write_evaluation(evaluation)
+        write_evaluation(evaluation, run.metrics)
     return 0
 
 
@@ -200,12 +201,13 @@ def _write_result(run: Run, *, quiet: bool) -> None:
         beside = f", {evaluation['yardstick_name'] or 'yardstick'} {number(yardstick)}" if yardstick is not None else ""
         write(f"{run.path}: {name} {number(measure['value'])}{between}{beside}")
         return
-    write_measures(evaluation)
+    write_measures(evaluation, run.metrics)
     for note in evaluation["notes"]:
         write(note)
     sys.stdout.flush()
     tell("next:")
-    for words in (f"explain {run.path}", f"predict {run.path} --file FILE", f"export {run.path}"):
+    own = (f"{verb.name} {run.path}{' WORD ...' if verb.words else ''}" for verb in families.verbs(run.family))
+    for words in (f"explain {run.path}", *own, f"predict {run.path} --file FILE", f"export {run.path}"):
         tell(f"  seodang {words}")
 
 
@@ -313,7 +315,8 @@ def _prediction(one: Any, output: Any) -> str:
     if "probabilities" not in answer:
         return _json(_without_none(answer))
     note = f"  [{answer['note']}]" if answer.get("note") else ""
-    return f"{answer['label']}\t{answer['probabilities'][answer['label']]:.4f}\t{question}{note}"
+    label = answer["label"] if answer["label"].strip() else json.dumps(answer["label"], ensure_ascii=False)
+    return f"{label}\t{answer['probabilities'][answer['label']]:.4f}\t{question}{note}"
 
 
 def _without_none(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -227,6 +227,7 @@ def _add_family(parser: Parser, words: Sequence[str]) -> str | None:
     known = "; ".join(f"{name}: {families.summary(name)}" for name in families.names())
     parser.add_argument("family", metavar="FAMILY", help=known.replace("%", "%%"))
     parser.usage = f"seodang {verb} {family or 'FAMILY'} SOURCE [options]"
+    parser.prog = f"seodang {verb} {family}" if family else parser.prog  # errors point to the help that lists its settings
     if family is None:
         parser.epilog = f"seodang {verb} FAMILY --help shows the settings of a family, each a flag."
     return family

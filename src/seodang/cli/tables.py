@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from seodang.core.family import Metric
 
 PIPE_WIDTH = 10_000  # columns; nothing is cut where nobody looks
 
@@ -90,8 +92,13 @@ def interval(measure: Mapping[str, Any]) -> str:
     return f"{number(measure['low'])} to {number(measure['high'])}"
 
 
-def write_measures(evaluation: Mapping[str, Any]) -> None:
-    """The measures of an evaluation with their 95 % intervals, each next to the yardstick's."""
+def write_measures(evaluation: Mapping[str, Any], metrics: Iterable[Metric]) -> None:
+    """The measures of an evaluation with their 95 % intervals, each next to the yardstick's.
+
+    Args:
+        evaluation: As evaluation.json holds it.
+        metrics: Of the family: whether more is better.
+    """
     yardstick = evaluation["yardstick"]
     headers = ["measure", "value", "95 % interval"]
     headers += [evaluation["yardstick_name"] or "yardstick"] if yardstick else []
@@ -99,16 +106,17 @@ def write_measures(evaluation: Mapping[str, Any]) -> None:
     for name, measure in evaluation["measures"].items():
         row = [name.replace("_", " "), number(measure["value"]), interval(measure)]
         rows.append([*row, number(yardstick.get(name, {}).get("value"))] if yardstick else row)
-    write(f"{evaluation['source']}, {evaluation['rows']:,} rows")
+    write(f"{evaluation['source']}, {evaluation['rows']:,} {evaluation.get('unit', 'rows')}")
     write_table(headers, rows)
     main, measured, to_beat = main_result(evaluation)
-    if to_beat is not None and measured["value"] is not None and measured["value"] < to_beat:
-        write(f"\nBelow the yardstick in {main}: {evaluation['yardstick_name']} does better on these rows, in seconds.")
+    sign = next((1 if one.higher_is_better else -1 for one in metrics if one.name.replace("_", " ") == main), 1)
+    if to_beat is not None and measured["value"] is not None and sign * (measured["value"] - to_beat) < 0:
+        write(f"\nThe yardstick is better in {main}: {evaluation['yardstick_name']}, which takes seconds.")
 
 
-def write_evaluation(evaluation: Mapping[str, Any]) -> None:
+def write_evaluation(evaluation: Mapping[str, Any], metrics: Iterable[Metric]) -> None:
     """All of an evaluation: measures, tables and notes."""
-    write_measures(evaluation)
+    write_measures(evaluation, metrics)
     for title, grid in evaluation["tables"].items():
         write(f"\n{title.replace('_', ' ')}")
         write_table(grid["headers"], grid["rows"])

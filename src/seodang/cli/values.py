@@ -13,19 +13,21 @@ from seodang.core.values import Table, Text
 
 
 def write_values(values: Iterable[Any], *, as_json: bool) -> None:
-    """Print values one after another, and pieces of text as they come."""
-    in_line = False
+    """Print values one after another, and pieces of text as they come; of the text that they make up, its note alone."""
+    before = None
     for value in values:
         if isinstance(value, str) and not as_json:
             sys.stdout.write(value)
             sys.stdout.flush()
-            in_line = True
-            continue
-        if in_line:
+        elif isinstance(before, str) and not as_json:
             write()
-            in_line = False
-        write_value(value, as_json=as_json)
-    if in_line:
+            write_note(value) if isinstance(value, Text) else write_value(value, as_json=False)
+        else:
+            if isinstance(before, Text) and isinstance(value, Text) and not as_json:
+                write()  # texts may have lines of their own
+            write_value(value, as_json=as_json)
+        before = value
+    if isinstance(before, str) and not as_json:
         write()
 
 
@@ -40,7 +42,12 @@ def write_value(value: Any, *, as_json: bool) -> None:
             tell(note)
     elif isinstance(value, Text):
         write(value.text)
-        for note in filter(None, (getattr(value, "note", None),)):
-            tell(note)
+        write_note(value)
     else:
         write(json.dumps(asdict(value), ensure_ascii=False))
+
+
+def write_note(value: Text) -> None:
+    """What the reader should know of a text, where there is such a thing."""
+    for note in filter(None, (getattr(value, "note", None),)):
+        tell(note)

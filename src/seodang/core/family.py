@@ -51,6 +51,8 @@ class Evaluation:
     yardstick: Mapping[str, Measure] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    unit: str = "rows"
+    """What `rows` counts."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from seodang.core.errors import SettingsError
 __all__ = ["Field", "Leaf", "Settings", "TrainingSettings", "markdown_table"]
 
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
+LISTS = {int: "a list of whole numbers", float: "a list of numbers", bool: "a list of true or false", str: "a list of texts"}
 LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
@@ -135,7 +136,7 @@ class Leaf:
         )
 
     def _kind(self) -> str:
-        return ("several of " if self.many else "") + KINDS[self.type] + (f" {self.bounds}" if self.bounds else "")
+        return (LISTS if self.many else KINDS)[self.type] + (f" {self.bounds}" if self.bounds else "")
 
     def _refusal(self, value: Any, expected: str) -> SettingsError:
         shown = repr(value) if isinstance(value, str) else str(value)

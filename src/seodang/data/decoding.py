@@ -51,7 +51,7 @@ def open_bytes(path: Path) -> Iterator[IO[bytes]]:
         MachineError: The file cannot be opened or the disk fails.
     """
     if path.stat().st_size == 0:
-        raise DataError(f"{path.name} is empty: expected a header and rows, got 0 bytes")
+        raise DataError(f"{path.name} is empty: expected text, got 0 bytes")
     try:
         with path.open("rb") as raw, _decompressed(path, raw) as stream:
             _check_signature(path, stream)
@@ -91,7 +91,7 @@ def _damaged(path: Path, error: Exception) -> DataError:
 def _check_signature(path: Path, stream: io.BufferedReader) -> None:
     start = stream.peek(_SAMPLE_BYTES)[:512]
     if not start:
-        raise DataError(f"{path.name} is empty: expected a header and rows, got 0 bytes after decompression")
+        raise DataError(f"{path.name} is empty: expected text, got 0 bytes after decompression")
     for magic, what, fix in _SIGNATURES:
         if start.startswith(magic) and not (magic == b"PAR1" and split_suffix(path)[0] == ".parquet"):
             raise DataError(f"{path.name} is {what}, not a table of text; {fix.format(name=path.name)}")

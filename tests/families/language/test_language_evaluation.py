@@ -81,7 +81,13 @@ def test_the_interval_is_of_block_means() -> None:
     blocks = np.repeat([1.0, 2.0, 3.0, 6.0], BLOCK)
     low, mean, high = interval(blocks)
     error = np.std([1, 2, 3, 6], ddof=1) / 2
-    assert mean == 3 and high - mean == pytest.approx(1.96 * error, rel=1e-3) and mean - low == pytest.approx(high - mean)
+    assert mean == 3 and high - mean == pytest.approx(3.182 * error, rel=1e-3)  # Student's t of 3 degrees
+    assert mean - low == pytest.approx(high - mean)
+
+
+def test_a_text_of_one_block_has_no_interval() -> None:
+    assert interval(np.ones(2 * BLOCK - 1)) == (None, 1.0, None)
+    assert measures(np.ones(10), characters=10)["nats"].low is None
 
 
 def test_bounds_stand_in_their_order_and_unseen_tokens_are_told() -> None:
@@ -90,7 +96,10 @@ def test_bounds_stand_in_their_order_and_unseen_tokens_are_told() -> None:
     names = [row[0] for row in evaluation.tables["bounds"].rows]
     assert names == ["modified Kneser-Ney n-grams of order 3", "this model", "uniform bound"]
     assert evaluation.tables["bounds"].rows[2][1] == pytest.approx(math.log(4))
-    assert evaluation.notes == ("1 different tokens of it were unseen in training and count as unknown: 'X'",)
+    assert evaluation.notes == (
+        "1 of 4 tokens (25.0 %) are not in the vocabulary and count as one and the same unknown token, which flatters the "
+        "measures: 'X'",
+    )
 
 
 def test_the_yardstick_takes_the_order_that_the_watched_text_likes() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
+from scipy.stats import t as student
 
 from seodang.core.family import Evaluation, Measure
 from seodang.core.values import Table
@@ -15,8 +16,7 @@ from seodang.families.language.dynamic import adapting
 from seodang.families.language.kneser_ney import KneserNey, choose_order
 from seodang.families.language.predictor import NAMED, LanguagePredictor, NetworkPredictor
 from seodang.families.language.scoring import Nats, Tokens
-from seodang.families.language.tokens import Vocabulary
-from seodang.metrics.intervals import Z95
+from seodang.families.language.tokens import UNKNOWN, Vocabulary
 
 BLOCK = 500  # tokens: neighbours are hard or easy together, blocks of so many nearly know nothing of each other
 ORDERS: Mapping[str, tuple[int, ...]] = {
@@ -74,14 +74,12 @@ def evaluate_text(
     bounds = {"this model": float(nats.mean()), "uniform bound": math.log(vocabulary.size)}
     if yardstick is not None:
         bounds = {"this model": float(nats.mean()), name: float(yardstick.mean()), "uniform bound": math.log(vocabulary.size)}
-    unknown = vocabulary.unknown(text)
-    if unknown:
-        shown = " ".join(map(repr, unknown[:NAMED]))
-        notes = (*notes, f"{len(unknown):,} different tokens of it were unseen in training and count as unknown: {shown}")
+    notes = (*notes, *unknown_note(vocabulary, text))
     rows = tuple((model, value, math.exp(value)) for model, value in sorted(bounds.items(), key=lambda item: item[1]))
     return Evaluation(
         source=source,
         rows=len(nats),
+        unit="tokens",
         measures=measures(nats, characters),
         yardstick_name=name,
         yardstick={} if yardstick is None else measures(yardstick, characters),
@@ -90,10 +88,30 @@ def evaluate_text(
     )
 
 
+def unknown_note(vocabulary: Vocabulary, text: str) -> tuple[str, ...]:
+    """How much of a text the vocabulary does not have, since whatever is unknown is easily foreseen as such."""
+    unknown = vocabulary.unknown(text)
+    if not unknown:
+        return ()
+    numbers = vocabulary.encode(text)
+    count = int((numbers == UNKNOWN).sum())
+    shown = " ".join(map(repr, unknown[:NAMED])) + (" ..." if len(unknown) > NAMED else "")
+    return (
+        f"{count:,} of {len(numbers):,} tokens ({100 * count / len(numbers):.1f} %) are not in the vocabulary and count as one "
+        f"and the same unknown token, which flatters the measures: {shown}",
+    )
+
+
 def measures(nats: Nats, characters: float) -> dict[str, Measure]:
     """Nats a token, bits a character and perplexity, each with its 95 % interval."""
     low, mean, high = interval(nats)
     bits = len(nats) / max(characters, 1) / math.log(2)
+    if low is None or high is None:
+        return {
+            "nats": Measure(mean),
+            "bits_per_character": Measure(mean * bits),
+            "perplexity": Measure(math.exp(mean)),
+        }
     return {
         "nats": Measure(mean, low, high),
         "bits_per_character": Measure(mean * bits, low * bits, high * bits),
@@ -120,15 +138,18 @@ def dynamic_table(static: Nats, dynamic: Nats) -> Table:
     return Table(("model", "tokens", "nats a token", "low", "high"), tuple(rows), (note,))
 
 
-def interval(nats: Nats) -> tuple[float, float, float]:
-    """Low end, mean and high end: a mean of block means, since neighbouring tokens are no independent witnesses."""
+def interval(nats: Nats) -> tuple[float | None, float, float | None]:
+    """Low end, mean and high end: a mean of block means, since neighbouring tokens are no independent witnesses.
+
+    Student's distribution, because few blocks know little of their own spread; a text of less than two has no interval.
+    """
     mean = float(nats.mean())
     blocks = len(nats) // BLOCK
     if blocks < 2:
-        deviation = float(nats.std()) / math.sqrt(max(len(nats), 1))
-    else:
-        deviation = float(nats[: blocks * BLOCK].reshape(blocks, BLOCK).mean(1).std(ddof=1)) / math.sqrt(blocks)
-    return mean - Z95 * deviation, mean, mean + Z95 * deviation
+        return None, mean, None
+    deviation = float(nats[: blocks * BLOCK].reshape(blocks, BLOCK).mean(1).std(ddof=1)) / math.sqrt(blocks)
+    reach = float(student.ppf(0.975, blocks - 1)) * deviation
+    return mean - reach, mean, mean + reach
 
 
 def place_table(nats: Nats) -> Table:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from seodang.core.seeds import mix
 from seodang.families.language.sampling import Sampling
@@ -43,17 +44,18 @@ class Generator:
 
     def tokens(self, length: int) -> Iterator[list[int]]:
         """The next token of each text, `length` times."""
-        for _ in range(length):
-            drawn = [
-                self.sampling.draw(logits, random, recent)
-                for logits, random, recent in zip(self.logits, self.randoms, self.recent, strict=True)
-            ]
-            for recent, token in zip(self.recent, drawn, strict=True):
-                recent.append(token)
-                del recent[:-RECENT]
-            yield drawn
-            logits, self.state = self.network.step(np.array(drawn), self.state)
-            self.logits = without_unknown(logits, self.vocabulary)
+        with threadpool_limits(1, user_api="blas"):  # more threads wait for each other longer than a step takes
+            for _ in range(length):
+                drawn = [
+                    self.sampling.draw(logits, random, recent)
+                    for logits, random, recent in zip(self.logits, self.randoms, self.recent, strict=True)
+                ]
+                for recent, token in zip(self.recent, drawn, strict=True):
+                    recent.append(token)
+                    del recent[:-RECENT]
+                yield drawn
+                logits, self.state = self.network.step(np.array(drawn), self.state)
+                self.logits = without_unknown(logits, self.vocabulary)
 
     def pieces(self, length: int, stop: Sequence[str] = ()) -> Iterator[str]:
         """The first text, the prompt too, piece by piece as it is written: `length` tokens, or until a stop string begins."""

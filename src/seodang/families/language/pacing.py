@@ -36,8 +36,12 @@ def pace(prepared: Prepared[LanguageSettings], data: LanguageData, device: Devic
     fitting = max(1, int(SHARE * 60 * minutes / (seconds + watching / plan)))
     limits = (asked.steps, asked.epochs and asked.epochs * plan)
     steps = min((fitting, *filter(None, limits)))
-    each = f"{1000 * seconds:.0f} ms a step and {watching:.1f} s a validation"
-    reasons = {"steps": f"{minutes:g} minutes at {each}, measured as the run began", "epochs": "as many as the steps need"}
+    each = f"{1000 * seconds:.0f} ms a step and {watching:.1f} s a validation, measured as the run began"
+    fit = f"{fitting:,} steps would fit into {minutes:g} min at {each}"
+    reasons = {
+        "steps": fit if steps == fitting else f"{fit}, more than was asked for otherwise",
+        "epochs": "as many as the steps need",
+    }
     settings = settings.replaced(steps=steps, epochs=math.ceil(steps / plan))
     return Prepared(settings, {**prepared.reasons, **reasons}, prepared.preprocessing)
 

@@ -71,9 +71,11 @@ def verdict(evaluation: Mapping[str, Any], by_heart: bool) -> str:
     yardstick = evaluation["yardstick"].get("nats")
     if yardstick is None:
         return says + "."
+    says += f"; the yardstick, {evaluation['yardstick_name']}, by {_with_interval(yardstick)}. "
+    if model.get("low") is None or yardstick.get("low") is None:
+        return says + "The text is too short to say more."
     gained = yardstick["value"] - model["value"]
     chance = math.hypot(*(0.5 * (one["high"] - one["low"]) for one in (model, yardstick)))
-    says += f"; the yardstick, {evaluation['yardstick_name']}, by {_with_interval(yardstick)}. "
     if gained > chance:
         return says + f"The model is {gained:.3f} nats better than the yardstick."
     if gained < -chance:
@@ -82,6 +84,8 @@ def verdict(evaluation: Mapping[str, Any], by_heart: bool) -> str:
 
 
 def _with_interval(measure: Mapping[str, Any]) -> str:
+    if measure.get("low") is None:
+        return f"{measure['value']:.3f} nats"
     return f"{measure['value']:.3f} nats (95 % interval {measure['low']:.3f} to {measure['high']:.3f})"
 
 

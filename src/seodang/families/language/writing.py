@@ -72,7 +72,7 @@ def _streamed(
     for piece in filter(None, writer.pieces(options.length, options.stop)):
         text += piece
         yield piece
-    yield Written("", _written(text, _decoded(options.prompt, predictor.vocabulary), data()).note)
+    yield _written(text, _decoded(options.prompt, predictor.vocabulary), data())
 
 
 def _decoded(prompt: str, vocabulary: Vocabulary) -> str:

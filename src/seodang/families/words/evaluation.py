@@ -78,7 +78,8 @@ def evaluate_vectors(predictor: WordsPredictor, data: WordsData | None) -> Evalu
         notes.append(f"yardstick: counts of the first {YARDSTICK_WORDS:,} words at most; its loss is that of knowing nothing")
     name = "PPMI and SVD" if plain is not None else "no knowledge"
     source = "word tests" if rows else (data.source if data is not None else "")
-    return Evaluation(source, covered, measures, name, yardstick, tables, tuple(notes))
+    unit = "questions" if rows else "words"
+    return Evaluation(source, covered, measures, name, yardstick, tables, tuple(notes), unit)
 
 
 @cache
