@@ -80,7 +80,7 @@ def quality(options: argparse.Namespace) -> dict[str, Any]:
     for name, recipe in RECIPES.items():
         if options.only not in (None, name):
             continue
-        found: dict[str, list[float]] = {"nats": [], "yardstick": [], "dynamic": [], "steps": [], "seconds": []}
+        found: dict[str, list[float]] = {"nats": [], "yardstick": [], "mixed": [], "dynamic": [], "steps": [], "seconds": []}
         for seed in range(options.seeds):
             for key, value in quality_of_one(recipe, seed, options).items():
                 found[key].append(value)
@@ -88,13 +88,14 @@ def quality(options: argparse.Namespace) -> dict[str, Any]:
             result[name] = found
             save("quality", options, result)
     table(
-        ["training", "nats a character", "asked for", "n-grams", "steps", "training took"],
+        ["training", "nats a character", "asked for", "n-grams", "mixed with the n-grams", "steps", "training took"],
         [
             [
                 name,
                 spread(one["nats"]),
                 f"{TARGETS[name]:.2f}",
                 f"{one['yardstick'][0]:.4f}",
+                spread(one["mixed"]),
                 f"{one['steps'][0]:,.0f}",
                 seconds(one),
             ]
@@ -119,6 +120,7 @@ def quality_of_one(recipe: dict[str, Any], seed: int, options: argparse.Namespac
         return {
             "nats": evaluation["measures"]["nats"]["value"],
             "yardstick": evaluation["yardstick"]["nats"]["value"],
+            "mixed": evaluation["tables"]["mixed"]["rows"][0][1],
             "dynamic": float(dynamic.mean()),
             "steps": float(max(row["step"] for row in rows if "step" in row)),
             "seconds": sum(row.get("seconds", 0.0) + row.get("evaluation_seconds", 0.0) for row in rows),

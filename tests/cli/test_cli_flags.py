@@ -62,7 +62,7 @@ def test_each_kind_of_setting_is_read(words: list[str], expected: dict[str, Any]
         (["--depht", "3"], "No setting --depht. Did you mean --depth?"),
         (["--dept", "3"], "No setting --dept. Did you mean --depth?"),  # no abbreviations: --dep could become ambiguous later
         (["--devise", "cpu"], "No setting --devise. Did you mean --device?"),
-        (["--zzz"], "No setting --zzz. See seodang train --help."),
+        (["--zzz"], "No setting --zzz. See seodang train toy --help."),
         (["--depth"], "--depth needs one value."),
         (["--sizes"], "--sizes needs at least one value."),
         (["--threads", "0"], "--threads must be a whole number of at least 1, got '0'."),

@@ -15,7 +15,16 @@ import seodang
 from seodang.core.errors import DataError
 from seodang.families.language import dynamic, scoring
 from seodang.families.language.dynamic import Adapting, adapting
-from seodang.families.language.evaluation import BLOCK, dynamic_table, evaluate_text, interval, measures, yardstick_nats
+from seodang.families.language.evaluation import (
+    BLOCK,
+    dynamic_table,
+    evaluate_text,
+    interval,
+    measures,
+    mixed_nats,
+    mixing_share,
+    yardstick_nats,
+)
 from seodang.families.language.kneser_ney import KneserNey
 from seodang.families.language.scoring import stepped_nats, token_nats
 from seodang.families.language.settings import smoke
@@ -90,6 +99,14 @@ def test_a_text_of_one_block_has_no_interval() -> None:
     assert measures(np.ones(10), characters=10)["nats"].low is None
 
 
+def test_a_mixture_is_the_mean_of_probabilities() -> None:
+    model, yardstick = -np.log([0.5, 0.1]), -np.log([0.1, 0.7])
+    np.testing.assert_allclose(mixed_nats(model, yardstick, 0.25), -np.log([0.2, 0.55]))
+    np.testing.assert_allclose(mixed_nats(model, yardstick, 1.0), model)
+    assert mixing_share(model, model + 1) == 1.0 and mixing_share(yardstick + 1, yardstick) == 0.0
+    assert 0 < mixing_share(model, yardstick) < 1
+
+
 def test_bounds_stand_in_their_order_and_unseen_tokens_are_told() -> None:
     vocabulary = Vocabulary.fit("abc", "characters", None)
     evaluation = evaluate_text("here", vocabulary, "abcX", np.full(4, 0.5), np.full(4, 0.25), 3)
@@ -105,7 +122,8 @@ def test_bounds_stand_in_their_order_and_unseen_tokens_are_told() -> None:
 def test_the_yardstick_takes_the_order_that_the_watched_text_likes() -> None:
     vocabulary = Vocabulary.fit("abcd", "characters", None)
     train, watched, held_out = (vocabulary.encode("abcd" * 60), vocabulary.encode("abcd" * 5), vocabulary.encode("abcd" * 8))
-    nats, order = yardstick_nats(vocabulary, train, watched, held_out)
+    nats, on_watched, order = yardstick_nats(vocabulary, train, watched, held_out)
+    assert len(on_watched) == len(watched)
     seen = np.concatenate([train, watched])
     np.testing.assert_allclose(nats, KneserNey.fit(seen, vocabulary.size, order).nats(held_out, history=seen[-order:]))
 
@@ -178,7 +196,7 @@ def test_a_run_is_measured_beside_both_yardsticks(run: seodang.Run) -> None:
     evaluation = run.evaluation
     assert set(evaluation["measures"]) == set(evaluation["yardstick"]) == {"nats", "bits_per_character", "perplexity"}
     assert [row[0] for row in evaluation["tables"]["bounds"]["rows"]][-1] == "uniform bound"
-    assert {"bounds", "places", "dynamic"} == set(evaluation["tables"])
+    assert {"bounds", "places", "mixed", "dynamic"} == set(evaluation["tables"])
     bits, nats = (evaluation["measures"][name]["value"] for name in ("bits_per_character", "nats"))
     assert bits == pytest.approx(nats / math.log(2))
 

@@ -70,7 +70,7 @@ def test_streamed_pieces_are_the_text() -> None:
     assert isinstance(pieces, Iterator)
     *texts, last = pieces
     assert "".join(map(str, texts)) == written(prompt="ab", length=50)[0]
-    assert isinstance(last, Written) and last.text == "" and "copied" in str(last.note)
+    assert isinstance(last, Written) and last.text == "".join(map(str, texts)) and "copied" in str(last.note)
 
 
 def test_without_a_prompt_it_begins_as_after_a_line() -> None:

@@ -27,6 +27,7 @@ ORDERS: Mapping[str, tuple[int, ...]] = {
 }
 PLACES = 8  # slices of the text in the table of places
 DYNAMIC_TOKENS = 5_000  # of the text, its beginning, that dynamic evaluation reads: one step after another takes its time
+SHARES = tuple(np.linspace(0, 1, 21).round(2).tolist())  # of the model in a mixture with the n-grams
 NAME = "modified Kneser-Ney n-grams"
 
 
@@ -39,8 +40,10 @@ def evaluate_data(predictor: LanguagePredictor, data: LanguageData) -> Evaluatio
     nats = predictor.nats(text, data.parts["train"] + data.parts["validation"])
     if data.by_heart:
         return evaluate_text(data.corpus.source, vocabulary, text, nats, notes=data.corpus.notes)
-    yardstick, order = yardstick_nats(vocabulary, train, watched, tokens)
+    yardstick, watched_yardstick, order = yardstick_nats(vocabulary, train, watched, tokens)
+    share = mixing_share(predictor.nats(data.parts["validation"], data.parts["train"]), watched_yardstick)
     found = evaluate_text(f"the end of {data.corpus.source}", vocabulary, text, nats, yardstick, order)
+    found = Evaluation(**{**vars(found), "tables": {**found.tables, "mixed": mixed_table(nats, yardstick, share)}})
     if not isinstance(predictor, NetworkPredictor):  # an exported model cannot learn
         return found
     read = min(DYNAMIC_TOKENS, len(tokens))
@@ -119,11 +122,34 @@ def measures(nats: Nats, characters: float) -> dict[str, Measure]:
     }
 
 
-def yardstick_nats(vocabulary: Vocabulary, train: Tokens, watched: Tokens, text: Tokens) -> tuple[Nats, int]:
-    """The yardstick's surprise at each token of a text, and its order, the best one on the watched part before the text."""
+def yardstick_nats(vocabulary: Vocabulary, train: Tokens, watched: Tokens, text: Tokens) -> tuple[Nats, Nats, int]:
+    """The yardstick's surprise at each token of a text and of the watched part before it, and its order, the best one there."""
     order, _ = choose_order(train, watched, vocabulary.size, ORDERS[vocabulary.kind])
+    on_watched = KneserNey.fit(train, vocabulary.size, order).nats(watched, history=train[-order:])
     whole = np.concatenate([train, watched])
-    return KneserNey.fit(whole, vocabulary.size, order).nats(text, history=whole[-order:]), order
+    return KneserNey.fit(whole, vocabulary.size, order).nats(text, history=whole[-order:]), on_watched, order
+
+
+def mixing_share(model: Nats, yardstick: Nats) -> float:
+    """Which part of a mixture of both probabilities should be the model's, found on the watched text; 0 to 1."""
+    best: float = min(SHARES, key=lambda share: float(mixed_nats(model, yardstick, share).mean()))
+    return best
+
+
+def mixed_nats(model: Nats, yardstick: Nats, share: float) -> Nats:
+    """Surprise at each token of a model whose probability is a weighted mean of both."""
+    with np.errstate(divide="ignore"):  # a share of 0 or 1 leaves the other alone
+        nats: Nats = -np.logaddexp(np.log(share) - model, np.log(1 - share) - yardstick)
+    return nats
+
+
+def mixed_table(model: Nats, yardstick: Nats, share: float) -> Table:
+    """What model and n-grams foresee together, as Mikolov et al. 2010 mix theirs: a measure of its own."""
+    low, mean, high = interval(mixed_nats(model, yardstick, share))
+    note = "The mean of both probabilities, weighted as the watched text likes best; the model alone writes."
+    return Table(
+        ("mixture", "nats a token", "low", "high"), ((f"{share:.2f} model, {1 - share:.2f} n-grams", mean, low, high),), (note,)
+    )
 
 
 def dynamic_table(static: Nats, dynamic: Nats) -> Table:

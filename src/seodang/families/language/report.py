@@ -99,11 +99,12 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     report.facts(facts)
     report.table(_measure_table(evaluation))
     report.table(page.measured_table("bounds", "Against what knows less"))
-    if "dynamic" in evaluation["tables"]:
-        report.heading("Dynamic evaluation", level=3)
-        for note in evaluation["tables"]["dynamic"]["notes"]:
-            report.paragraph(note)
-        report.table(page.measured_table("dynamic"))
+    for name, title in (("mixed", "Together with the n-grams"), ("dynamic", "Dynamic evaluation")):
+        if name in evaluation["tables"]:
+            report.heading(title, level=3)
+            for note in evaluation["tables"][name]["notes"]:
+                report.paragraph(note)
+            report.table(page.measured_table(name))
     for note in evaluation["notes"]:
         report.note(note)
     if page.data is None:
@@ -124,7 +125,8 @@ def _measure_table(evaluation: Mapping[str, Any]) -> Table:
 
 
 def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    return [round(measure["value"], 4), f"{measure['low']:.4f} to {measure['high']:.4f}"]
+    between = "" if measure.get("low") is None else f"{measure['low']:.4f} to {measure['high']:.4f}"
+    return [round(measure["value"], 4), between]
 
 
 def _write_data(page: Page) -> None:
