@@ -46,7 +46,7 @@ class Example(Settings):
         ({"mirrored": 1}, r"^mirrored must be true or false, got 1\.$"),
         ({"title": 3}, r"^title must be a text, got 3\.$"),
         ({"widths": 3}, r"^widths must be a list of whole numbers, got 3\.$"),
-        ({"widths": (8, "x")}, r"^widths must be .*a whole number, got 'x'\.$"),
+        ({"widths": (8, "x")}, r"^widths must be a list of whole numbers, got 'x'\.$"),
         ({"model": "ltsm"}, r"^model must be one of cnn or lstm, got 'ltsm'\. Did you mean lstm\?$"),
         ({"learning_rate": 0}, r"^learning_rate must be above 0 and at most 10, got 0\.$"),
         ({"dept": 3}, r"^No setting dept\. Did you mean depth\?$"),
