@@ -31,7 +31,26 @@ def test_a_folder_is_joined_by_name_and_hidden_files_are_left_out(tmp_path: Path
         (tmp_path / name).write_text(text)
     corpus = read_corpus(str(tmp_path))
     assert corpus.text == "first\nsecond\n"
-    assert corpus.notes == ("2 files joined, by name",)
+    left_out = f"2 other files in {tmp_path.name} left out: hidden, or no text by their name"
+    assert corpus.notes == ("2 files joined, by name", left_out)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"a\.txt is empty: expected text, got 0 bytes"),
+        (bytes(range(256)) * 40, r"a\.txt is not text: byte .* give a text file in UTF-8|NUL"),
+        (bytes(b for b in range(1, 256)) * 40, r"a\.txt is not text: byte .* give a text file in UTF-8"),
+        ("café naïve Größe, a règle".encode("latin-1"), "looks like CP1252"),
+        ("서당 개 삼 년이면 풍월을 읊는다".encode("cp949"), "looks like CP949"),
+        ("テストとカタカナ".encode("shift_jis"), "looks like SHIFT_JIS"),
+        ("人之初性本善性相近習相遠".encode("gb18030"), "looks like GB18030"),
+    ],
+)
+def test_what_is_no_utf8_text_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.txt").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        read_corpus(str(tmp_path / "a.txt"))
 
 
 def test_the_checksum_is_of_the_text(tmp_path: Path) -> None:

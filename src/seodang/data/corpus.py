@@ -66,7 +66,14 @@ def _is_text(path: Path) -> bool:
 def _read_folder(folder: Path) -> Corpus:
     files = corpus_files(folder)
     text = "\n".join(read_text(path).rstrip("\n") for path in files) + "\n"
-    return Corpus(text, folder.name, notes=(f"{counted(len(files), 'file')} joined, by name",))
+    return Corpus(text, folder.name, notes=folder_notes(folder, files))
+
+
+def folder_notes(folder: Path, files: list[Path]) -> tuple[str, ...]:
+    """How many files of a folder are read, and how many are not."""
+    others = sum(path.is_file() for path in folder.rglob("*")) - len(files)
+    left = (f"{counted(others, 'other file')} in {folder.name} left out: hidden, or no text by their name",) if others else ()
+    return (f"{counted(len(files), 'file')} joined, by name", *left)
 
 
 def _read_named(name: str) -> Corpus:

@@ -18,6 +18,9 @@ from seodang.core.errors import DataError, MachineError, SeodangError
 COMPRESSIONS = {".gz": "gzip", ".xz": "xz", ".bz2": "bzip2"}
 _BROKEN_STREAM = (OSError, EOFError, zlib.error, lzma.LZMAError)
 _SAMPLE_BYTES = 65_536
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+MOST_CONTROL = 0.02  # part of the bytes
 
 # First bytes of files that are often given the wrong suffix, what they are, and what to do.
 _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
@@ -148,6 +151,10 @@ def _not_utf8(path: Path) -> DataError:
             except UnicodeDecodeError as error:
                 place = offset + error.start
                 sample = line + stream.read(_SAMPLE_BYTES)
+                if looks_binary(sample):
+                    return DataError(
+                        f"{path.name} is not text: byte {place:,} and others around it spell nothing; give a text file in UTF-8"
+                    )
                 encoding = "UTF-16" if row == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff") else guess_encoding(sample)
                 return DataError(
                     f"{path.name}, row {row}: byte 0x{line[error.start]:02x} at position {place:,} is not UTF-8; "
@@ -163,10 +170,21 @@ def _convert(path: Path, encoding: str) -> str:
     return f"convert it: iconv -f {encoding} -t UTF-8 {plain} > {stem}-utf8{split_suffix(path)[0]}"
 
 
+def looks_binary(sample: bytes) -> bool:
+    """Whether bytes hold more control characters than text of any encoding does; UTF-16 has a mark of its own."""
+    if sample[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return False
+    return len(_CONTROL.findall(sample)) > MOST_CONTROL * len(sample)
+
+
 def guess_encoding(sample: bytes) -> str:
     """The likeliest encoding of bytes that are not UTF-8, by the letters they would spell; CP1252 when nothing else fits."""
     expected = {"CP949": ("\uac00", "\ud7a3"), "SHIFT_JIS": ("\u3040", "\u30ff"), "GB18030": ("\u4e00", "\u9fff")}
+    # Letters of CP949 and GB18030 are mostly pairs of high bytes; accents of Western texts mostly stand alone.
+    alone = 2 * len(_ALONE.findall(sample)) >= sum(byte > 127 for byte in sample)
     for encoding, (first, last) in expected.items():
+        if alone and encoding != "SHIFT_JIS":
+            continue
         text = sample.decode(encoding, errors="ignore")
         foreign = [letter for letter in text if ord(letter) > 127]
         lost = len(sample) - len(text.encode(encoding, errors="ignore"))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from seodang.core.errors import DataError
 from seodang.core.files import machine_errors, sha256
 from seodang.data.cache import home_folder
-from seodang.data.corpus import corpus_files, read_corpus
+from seodang.data.corpus import corpus_files, folder_notes, read_corpus
 from seodang.data.decoding import open_bytes, read_text
 from seodang.data.tokens import clean, split_words
 from seodang.families.words.settings import WordsSettings
@@ -99,7 +99,7 @@ def read_data(source: str, settings: WordsSettings) -> WordsData:
     paths = tuple(corpus_files(path)) if path.is_dir() else (path,)
     for one in paths:
         next(_file_blocks(one), None)  # empty, binary and misnamed files are refused here
-    notes = (f"{len(paths)} files joined, by name",) if len(paths) > 1 else ()
+    notes = folder_notes(path, list(paths)) if path.is_dir() else ()
     digest = hashlib.sha256("".join(map(sha256, paths)).encode()).hexdigest()
     return WordsData(path.name, "", notes, digest, paths, "", settings)
 
