@@ -8,7 +8,11 @@ from pathlib import Path
 from seodang.cli.main import main
 from seodang.core.run import list_runs
 
-TRAINING = {"text": ["rotten-tomatoes"], "language": ["tiny-shakespeare", "--minutes", "3"], "words": ["wikipedia-sample"]}
+TRAINING = {
+    "text": ["rotten-tomatoes"],
+    "language": ["tiny-shakespeare", "--minutes", "3", "--chunk-length", "100"],
+    "words": ["wikipedia-sample"],
+}
 EXAMPLES = {
     "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],
     "language": ["To be, or not to b", "What light through yonder window break"],

@@ -11,7 +11,7 @@ from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.tokens import Vocabulary
 
 CHUNK_LENGTH = 200
-STREAMS = 64
+STREAMS = 32
 CHUNKS_A_STREAM = 8  # at least: with fewer, most of an epoch is read with next to nothing to remember
 LEARNING_RATE = 4e-3
 EPOCHS = 10
