@@ -14,10 +14,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -29,7 +27,8 @@ import torch
 from torch import nn
 
 import seodang
-from seodang.core.device import choose_device, cpu_features, usable_threads
+from figures import save, spread, table
+from seodang.core.device import choose_device
 from seodang.families.language.data import read_data
 from seodang.families.language.dynamic import adapting
 from seodang.families.language.generation import Generator
@@ -71,7 +70,7 @@ def main() -> None:
     parts = {"quality": quality, "sampling": sampling, "speed": speed}
     for name, part in parts.items():
         if options.part in (name, "all"):
-            save(name, options, part(options))
+            save(result_name(name, options), part(options))
 
 
 def quality(options: argparse.Namespace) -> dict[str, Any]:
@@ -86,7 +85,7 @@ def quality(options: argparse.Namespace) -> dict[str, Any]:
                 found[key].append(value)
             print(f"{name}, seed {seed}: " + ", ".join(f"{key} {values[-1]:.4f}" for key, values in found.items()), flush=True)
             result[name] = found
-            save("quality", options, result)
+            save(result_name("quality", options), result)
     table(
         ["training", "nats a character", "asked for", "n-grams", "mixed with the n-grams", "steps", "training took"],
         [
@@ -263,36 +262,10 @@ def seconds(one: dict[str, list[float]]) -> str:
     return f"{statistics.mean(one['seconds']):.0f} s"
 
 
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{deviation} ({len(values)} seed{'s' if len(values) > 1 else ''})"
-
-
-def table(headers: list[str], rows: list[list[str]]) -> None:
-    """Print a Markdown table."""
-    print("| " + " | ".join(headers) + " |\n|" + "---|" * len(headers))
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |")
-    sys.stdout.flush()
-
-
-def save(part: str, options: argparse.Namespace, result: dict[str, Any]) -> None:
-    """Keep the figures with the machine they belong to."""
-    machine = {
-        "cpu": next(
-            (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-            platform.machine(),
-        ),
-        "threads": usable_threads(),
-        "features": cpu_features(),
-        "torch": torch.__version__,
-        "seodang": seodang.__version__,
-    }
-    (HERE / "results").mkdir(exist_ok=True)
-    only = options.only.replace(" ", "-") if options.only else ""
-    name = f"language-{part}" + (f"-{only}" if part == "quality" and only else "")
-    (HERE / "results" / f"{name}.json").write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
+def result_name(part: str, options: argparse.Namespace) -> str:
+    """Of the file that keeps the figures of a part."""
+    only = options.only.replace(" ", "-") if options.only and part == "quality" else ""
+    return f"language-{part}" + (f"-{only}" if only else "")
 
 
 if __name__ == "__main__":

@@ -16,10 +16,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import platform
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 from functools import cache
@@ -30,7 +28,8 @@ import numpy as np
 import torch
 
 import seodang
-from seodang.core.device import choose_device, cpu_features, usable_threads
+from figures import save, spread, table
+from seodang.core.device import choose_device
 from seodang.core.family import StageContext, Trained
 from seodang.core.run import RunFolder
 from seodang.core.seeds import mix
@@ -60,7 +59,7 @@ def main() -> None:
     parts = {"speed": speed, "parity": parity, "accuracy": accuracy, "best": best, "predict": predict}
     for name, part in parts.items():
         if options.part in (name, "all"):
-            save(name, options, part(options))
+            save(result_name(name, options), part(options))
 
 
 def speed(options: argparse.Namespace) -> dict[str, Any]:
@@ -191,7 +190,7 @@ def accuracy(options: argparse.Namespace) -> dict[str, Any]:
             for seed in range(options.seeds):
                 result[model][side].append(sides[side](model, seed))
                 print(f"{side} {model}, seed {seed}: {result[model][side][-1]:.4f}", flush=True)
-                save("accuracy", options, result)
+                save(result_name("accuracy", options), result)
     table(["model", *chosen], [[model, *(spread(result[model][side]) for side in chosen)] for model in MODELS])
     return result
 
@@ -219,7 +218,7 @@ def best(options: argparse.Namespace) -> dict[str, Any]:
             found["without_repeats"].append(accuracy_without_repeats(evaluation))
             print(f"{name}, seed {seed}: " + ", ".join(f"{k} {v[-1]:.4f}" for k, v in found.items() if v), flush=True)
             result[name] = found
-            save("best", options, result)
+            save(result_name("best", options), result)
         minutes = statistics.mean(found["minutes"])
         apart = spread(found["without_repeats"])
         rows.append([name, spread(found["accuracy"]), f"{found['yardstick'][0]:.4f}", apart, f"{minutes:.1f} min"])
@@ -303,35 +302,9 @@ def test_accuracy(settings: dict[str, Any], folder: str) -> float:
     return float(right.mean())
 
 
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation over seeds."""
-    deviation = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{deviation} ({len(values)} seed{'s' if len(values) > 1 else ''})"
-
-
-def table(headers: list[str], rows: list[list[str]]) -> None:
-    """Print a Markdown table."""
-    print("| " + " | ".join(headers) + " |\n|" + "---|" * len(headers))
-    for row in rows:
-        print("| " + " | ".join(map(str, row)) + " |")
-    sys.stdout.flush()
-
-
-def save(part: str, options: argparse.Namespace, result: dict[str, Any]) -> None:
-    """Keep the figures with the machine they belong to."""
-    machine = {
-        "cpu": next(
-            (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-            platform.machine(),
-        ),
-        "threads": usable_threads(),
-        "features": cpu_features(),
-        "torch": torch.__version__,
-        "seodang": seodang.__version__,
-    }
-    (HERE / "results").mkdir(exist_ok=True)
-    name = f"text-{part}" + (f"-{options.only}" if options.only else "")
-    (HERE / "results" / f"{name}.json").write_text(json.dumps({"machine": machine, "result": result}, indent=2) + "\n")
+def result_name(part: str, options: argparse.Namespace) -> str:
+    """Of the file that keeps the figures of a part."""
+    return f"text-{part}" + (f"-{options.only}" if options.only else "")
 
 
 if __name__ == "__main__":

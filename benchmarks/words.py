@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,8 @@ from typing import Any
 
 import torch
 
-from seodang.core.device import choose_device, cpu_features
+from figures import save
+from seodang.core.device import choose_device
 from seodang.core.family import StageContext
 from seodang.core.run import RunFolder
 from seodang.core.trainer import fit
@@ -65,7 +65,8 @@ def main() -> None:
             for side in ("gensim", "seodang")
         ]
     print_table(rows, options)
-    save(rows, options)
+    settings = {name: value for name, value in vars(options).items() if name not in ("gensim", "ours")}
+    save("words", {"settings": settings, "rows": rows})
 
 
 def write_corpus(folder: Path, characters: int) -> Path:
@@ -152,15 +153,6 @@ def spread(values: list[float | None], name: str) -> str:
         return "-"
     form = "{:,.0f}" if name == "words_per_second" else "{:.4f}"
     return f"{form.format(statistics.mean(found))} ({form.format(min(found))}-{form.format(max(found))})"
-
-
-def save(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
-    """All figures with the machine they were measured on."""
-    machine = {"machine": platform.machine(), "features": cpu_features(), "python": platform.python_version()}
-    settings = {name: value for name, value in vars(options).items() if name not in ("gensim", "ours")}
-    path = HERE / "results" / "words.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({**machine, "settings": settings, "rows": rows}, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

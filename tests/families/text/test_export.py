@@ -25,6 +25,7 @@ from seodang.families.text.onnx_graph import ExportedNetwork, onnx_model
 from seodang.families.text.predictor import NetworkPredictor
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import SPECIAL, Vocabulary
+from seodang.nn.onnx import need_packages
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -177,5 +178,5 @@ def test_without_an_export_there_is_nothing_to_open(tmp_path: Path) -> None:
 
 def test_onnxruntime_is_told_not_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
-    export._need_packages()
+    need_packages()
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"

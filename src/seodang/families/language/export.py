@@ -8,15 +8,9 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module, metadata
-from io import StringIO
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.errors import ExportError, RunError
 from seodang.core.files import write_bytes, write_json
 from seodang.families.language.model import LanguageNetwork
 from seodang.families.language.onnx_step import OnnxStep
@@ -34,9 +28,9 @@ from seodang.families.language.scoring import Nats, stepped_nats
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.stepping import Floats
 from seodang.families.language.tokens import Vocabulary
+from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
 
 MODEL, VOCABULARY, PROOF = "model.onnx", "vocabulary.json", "proof.json"
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 18
 PROOF_SEED, PROOF_STEPS, PROOF_BATCHES = 0, 100, (1, 2, 7)
 TOLERANCE = 1e-4
@@ -65,7 +59,7 @@ def export_onnx(predictor: LanguagePredictor, folder: Path) -> Path:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
         ExportError: The model is in no network of PyTorch, or ONNX Runtime disagrees with it.
     """
-    _need_packages()
+    need_packages()
     try:
         if not isinstance(predictor, NetworkPredictor):
             raise ExportError(f"A {type(predictor).__name__} is exported already; load the run with engine torch.")
@@ -89,7 +83,7 @@ def onnx_model(network: LanguageNetwork) -> bytes:
     """
     streams = torch.export.Dim("streams")
     state = torch.stack(network.start(2))
-    with _quiet():
+    with quiet_exporter():
         try:
             program = torch.onnx.export(
                 OnnxStep(network).eval(),
@@ -116,7 +110,7 @@ def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, A
     Raises:  ExportError: It is above the tolerance, or ONNX Runtime refuses the model.
     """
     random = np.random.default_rng(PROOF_SEED)
-    session = _session(model, device)
+    session = open_session(model, device.threads)
     differences = []
     for batch in PROOF_BATCHES:
         tokens = random.integers(network.embedding.num_embeddings, size=(batch, PROOF_STEPS))
@@ -178,7 +172,7 @@ class OnnxPredictor(LanguagePredictor):
     @cached_property
     def steps(self) -> OnnxSteps:
         """The model for one token at a time."""
-        return OnnxSteps(_session(self.model.read_bytes(), self.device))
+        return OnnxSteps(open_session(self.model.read_bytes(), self.device.threads))
 
     def nats(self, text: str, history: str = "") -> Nats:
         """Surprise at each token of a text after the text before it."""
@@ -217,7 +211,7 @@ def open_exported(folder: Path, settings: LanguageSettings, device: Device) -> O
         MissingExtraError: onnxruntime is not installed.
         RunError: Nothing was exported, or the files are damaged.
     """
-    _need_packages()
+    need_packages()
     if not (folder / MODEL).is_file():
         raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
     try:
@@ -225,38 +219,3 @@ def open_exported(folder: Path, settings: LanguageSettings, device: Device) -> O
     except (OSError, ValueError) as error:
         raise RunError(f"{folder / VOCABULARY}: not readable ({error}); export the run again.") from error
     return OnnxPredictor(settings, vocabulary, device, folder / MODEL)
-
-
-def _session(model: bytes, device: Device) -> Any:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some builds report each session; the variable is read at import
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = device.threads
-    options.log_severity_level = 3  # errors alone
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _need_packages() -> None:
-    """Import what ONNX needs. Raises: MissingExtraError: One of the packages is not installed."""
-    # Some builds of onnxruntime report to their maker; the variable is read when it is imported. Nothing phones home here.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    for name in PACKAGES:
-        try:
-            import_module(name)
-        except ImportError:
-            raise MissingExtraError(f"ONNX needs {name}, which is not installed: pip install 'seodang[onnx]'.") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress, warnings and log lines from the user."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

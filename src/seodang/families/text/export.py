@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.errors import ExportError, RunError
 from seodang.core.files import write_bytes, write_json
 from seodang.data.tokens import TAG, WORD
 from seodang.families.text.batches import EncodedTexts, Padding, reading_order
@@ -30,6 +29,7 @@ from seodang.families.text.onnx_graph import ExportedNetwork, onnx_model
 from seodang.families.text.predictor import NetworkPredictor, TextPredictor
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import PADDING, SPACE, UNKNOWN, TokenKind, Vocabulary
+from seodang.nn.onnx import PACKAGES, need_packages, open_session
 
 Exportable = NetworkPredictor | BestPredictor
 
@@ -39,7 +39,6 @@ TRACED_LENGTH = 23  # of the texts that the exporter sees; the model takes any
 PROOF_TEXTS, PROOF_SEED = 1000, 0
 PROOF_BATCHES = (1, 2, 3, 8, 32, 64)
 TOLERANCE = 1e-4
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 
 TOKEN_RULES: dict[TokenKind, list[str]] = {
     "words": [f"tokens are the matches of the regular expression {WORD.pattern}"],
@@ -60,7 +59,7 @@ def export_onnx(predictor: TextPredictor, folder: Path) -> Path:
         MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
         ExportError: The model is of a kind without an ONNX form, or ONNX Runtime disagrees with it.
     """
-    _need_packages()
+    need_packages()
     try:
         plain = _plain(predictor)
         model = onnx_model(_exported(plain), TRACED_LENGTH)
@@ -84,7 +83,7 @@ def prove(predictor: Exportable, model: bytes) -> dict[str, Any]:
     Returns: How many texts, of which lengths and batch sizes, and the largest difference of a probability or logit.
     Raises:  ExportError: The largest difference is above the tolerance.
     """
-    session, random = _session(model, predictor.device), np.random.default_rng(PROOF_SEED)
+    session, random = open_session(model, predictor.device.threads), np.random.default_rng(PROOF_SEED)
     lengths = _proof_lengths(predictor.settings, random)
     sizes: list[int] = []
     differences: list[float] = []
@@ -173,7 +172,7 @@ class OnnxPredictor:
             MissingExtraError: onnxruntime is not installed.
             RunError: Nothing was exported, or the files are damaged.
         """
-        _need_packages()
+        need_packages()
         if not (folder / MODEL).is_file():
             raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
         try:
@@ -186,7 +185,7 @@ class OnnxPredictor:
     @cached_property
     def session(self) -> Any:
         """The model, loaded on first use."""
-        return _session(self.model.read_bytes(), self.device)
+        return open_session(self.model.read_bytes(), self.device.threads)
 
     def probabilities(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """The probability of each class for each text, (texts, classes), float32."""
@@ -249,34 +248,12 @@ def _proof_lengths(settings: TextSettings, random: np.random.Generator) -> NDArr
     return random.choice(np.concatenate([edges, between]), PROOF_TEXTS)
 
 
-def _session(model: bytes, device: Device) -> Any:
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # some builds report each session; the variable is read at import
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = device.threads
-    options.log_severity_level = 3  # errors alone
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
 def _run(session: Any, texts: EncodedTexts, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Probabilities and logits of some texts, padded no further than the longest of them."""
     lengths = texts.lengths[rows]
     inputs = {"tokens": texts.padded(rows, int(lengths.max())), "lengths": lengths}
     probabilities, logits = session.run(["probabilities", "logits"], inputs)
     return probabilities, logits
-
-
-def _need_packages() -> None:
-    """Import what ONNX needs. Raises: MissingExtraError: One of the packages is not installed."""
-    # Some builds of onnxruntime report to their maker; the variable is read when it is imported. Nothing phones home here.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    for name in PACKAGES:
-        try:
-            import_module(name)
-        except ImportError:
-            raise MissingExtraError(f"ONNX needs {name}, which is not installed: pip install 'seodang[onnx]'.") from None
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from io import StringIO
 from typing import Any
 
 import torch
@@ -19,6 +14,7 @@ from seodang.families.text.batches import Padding
 from seodang.families.text.head import TextNetwork, word_mask
 from seodang.families.text.learner import class_probabilities
 from seodang.families.text.recurrence import RecurrentNetwork
+from seodang.nn.onnx import quiet_exporter
 
 OPSET = 18
 # The order in which ONNX wants the gates, as places in PyTorch's order: i f g o -> i o f c, and r z n -> z r h.
@@ -40,7 +36,7 @@ def onnx_model(module: nn.Module, length: int) -> bytes:
     tokens = torch.ones(2, length, dtype=torch.int64)
     lengths = torch.tensor([length, 2])
     sizes = {"tokens": {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}, "lengths": {0: torch.export.Dim.DYNAMIC}}
-    with _quiet():
+    with quiet_exporter():
         try:
             program = torch.onnx.export(
                 module.eval(),
@@ -117,16 +113,3 @@ class _OnnxRecurrence(nn.Module):
             version=OPSET,
         )
         return states.squeeze(1).transpose(0, 1), None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress, warnings and log lines from the user."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

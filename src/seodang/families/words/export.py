@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seodang.core.errors import ExportError, MissingExtraError
+from seodang.core.errors import ExportError
 from seodang.core.files import write_bytes, write_json
 from seodang.data.word_vector_files import write_word_vectors
 from seodang.families.words.predictor import WordsPredictor
+from seodang.nn.onnx import need_packages, open_session
 
 MODEL, WORDS, PROOF, TEXT_VECTORS = "model.onnx", "words.json", "proof.json", "vectors.txt"
 OPSET = 18
@@ -39,7 +38,7 @@ def export_vectors(predictor: WordsPredictor, folder: Path) -> Path:
         MissingExtraError: onnx or onnxruntime is not installed.
         ExportError: ONNX Runtime gives other numbers than PyTorch.
     """
-    _need_packages()
+    need_packages()
     vectors = predictor.vectors
     model = ExportedVectors(torch.from_numpy(vectors.vectors), torch.from_numpy(vectors.directions)).eval()
     folder.mkdir(parents=True, exist_ok=True)
@@ -80,12 +79,7 @@ def _onnx_bytes(vectors: np.ndarray, directions: np.ndarray) -> bytes:
 
 
 def _difference(model: nn.Module, data: bytes, size: int) -> float:
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    session = open_session(data, torch.get_num_threads())
     largest = 0.0
     for count in (1, min(PROOF_WORDS, size)):
         words = np.linspace(0, size - 1, count).astype(np.int64)
@@ -93,12 +87,3 @@ def _difference(model: nn.Module, data: bytes, size: int) -> float:
         theirs = session.run(["vectors", "similarities"], {"words": words})
         largest = max(largest, *(float(np.abs(a.numpy() - b).max()) for a, b in zip(ours, theirs, strict=True)))
     return largest
-
-
-def _need_packages() -> None:
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # some builds report to their maker; read at import
-    for name in ("onnx", "onnxruntime"):
-        try:
-            import_module(name)
-        except ImportError:
-            raise MissingExtraError(f"ONNX needs {name}, which is not installed: pip install 'seodang[onnx]'.") from None
