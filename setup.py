@@ -17,7 +17,7 @@ def kernels(family: str) -> Extension:
         f"seodang.families.{family}.kernels._library",
         sources=[str(folder / "kernels.c")],
         depends=sorted(map(str, [*folder.glob("*.h"), *SHARED.glob("*.h")])),
-        include_dirs=[str(SHARED)],
+        include_dirs=[str(SHARED), str(folder)],  # a shared header includes the family's tasks
         # -ffast-math would let the compiler assume that there are no NaNs, which training looks for.
         extra_compile_args=["-O3", "-std=gnu11", "-ffp-contract=fast"],
         extra_link_args=["-pthread"],

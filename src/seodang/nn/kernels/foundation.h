@@ -1,5 +1,13 @@
 /* What every library of kernels begins with: names for compilers and instruction sets. */
 
+#include <math.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #define ALWAYS inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 8")
 
@@ -7,6 +15,9 @@ typedef uint32_t word __attribute__((may_alias));
 
 /* Instruction sets, in rising order, as in __init__.py. */
 enum { BASE, AVX2, AVX512, BFLOAT16 };
+
+/* Something to do that can be cut into numbered tasks; `call` is what the library was handed. */
+typedef void task(const void *call, long number);
 
 static inline long round_up(long number, long unit) { return (number + unit - 1) / unit * unit; }
 
@@ -28,5 +39,7 @@ static inline int has_avx512(void) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512dq");
 }
+
+static inline int has_bfloat16(void) { return has_avx512() && __builtin_cpu_supports("avx512bf16"); }
 
 #endif

@@ -1,4 +1,4 @@
-/* Vectors, words and matrix products for one instruction set. kernels.c includes this file once for each, having defined
+/* Vectors, words and matrix products for one instruction set. instruction_sets.h includes this file once for each, having defined
  *   NAME(x)  a name of x that is this instruction set's own,
  *   LANES    floats in a vector,
  *   PAIRS    1 where two bfloat16 numbers stand in a 32-bit word and are multiplied as one, else 0.
@@ -125,7 +125,7 @@ static ALWAYS void NAME(tile)(const int rows, long depth, const word *a, long a_
     }
 }
 
-/* A product of 1, 2, 4 or a multiple of 8 rows over whole panels. Panels of b are `panel` words apart, those of c (and start)
+/* A product of any number of rows over whole panels. Panels of b are `panel` words apart, those of c (and start)
  * stand side by side. */
 static __attribute__((unused)) void NAME(product)(long rows, long depth, long columns, const word *a, long a_row, long a_step, const word *b,
                           long b_step, long panel, float *c, long c_row, const float *start) {
@@ -134,12 +134,13 @@ static __attribute__((unused)) void NAME(product)(long rows, long depth, long co
         long r = 0;
         for (; r + TILE <= rows; r += TILE)
             NAME(tile)(TILE, depth, a + r * a_row, a_row, a_step, b, b_step, c + r * c_row + column, c_row, first);
-        for (long left = rows - r; r < rows; r += left) {
+        for (long some; r < rows; r += some) {
             const word *from = a + r * a_row;
             float *to = c + r * c_row + column;
-            if (left == 4) NAME(tile)(4, depth, from, a_row, a_step, b, b_step, to, c_row, first);
-            if (left == 2) NAME(tile)(2, depth, from, a_row, a_step, b, b_step, to, c_row, first);
-            if (left == 1) NAME(tile)(1, depth, from, a_row, a_step, b, b_step, to, c_row, first);
+            some = rows - r >= 4 ? 4 : rows - r >= 2 ? 2 : 1;
+            if (some == 4) NAME(tile)(4, depth, from, a_row, a_step, b, b_step, to, c_row, first);
+            if (some == 2) NAME(tile)(2, depth, from, a_row, a_step, b, b_step, to, c_row, first);
+            if (some == 1) NAME(tile)(1, depth, from, a_row, a_step, b, b_step, to, c_row, first);
         }
     }
 }

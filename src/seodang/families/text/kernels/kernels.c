@@ -4,57 +4,10 @@
  * nothing here knows Python or PyTorch.
  */
 
-#include <math.h>
-#include <pthread.h>
-#include <stdint.h>
-#include <string.h>
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include "foundation.h"
 #include "threads.h"
 #include "lstm.h"
 #include "convolution.h"
-
-#define NAME(x) x##_base
-#define LANES 4
-#define PAIRS 0
-#include "instruction_set.h"
-
-#if defined(__x86_64__)
-
-/* To the nearest, ties to even; what is not a number stays so. */
-static word round_to_bfloat16(float number) {
-    word bits;
-    memcpy(&bits, &number, sizeof bits);
-    return number != number ? bits >> 16 | 64 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-}
-
-BEGIN("avx2,fma")
-#define NAME(x) x##_avx2
-#define LANES 8
-#define PAIRS 0
-#include "instruction_set.h"
-END
-
-BEGIN("avx512f,avx512bw,avx512vl,avx512dq,fma")
-#define NAME(x) x##_avx512
-#define LANES 16
-#define PAIRS 0
-#include "instruction_set.h"
-END
-
-BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
-#define NAME(x) x##_bf16
-#define LANES 16
-#define PAIRS 1
-#include "instruction_set.h"
-END
-
-#endif
-
-typedef void task(const void *call, long number);
 
 /* Everything for one instruction set. */
 struct kernels {
@@ -66,16 +19,9 @@ struct kernels {
     ((struct kernels){per_word, 2 * lanes, lstm_pack_##set, lstm_forward_##set, lstm_backward_##set, convolution_pack_##set, \
                       convolution_forward_##set})
 
-/* The best instruction set that this CPU has and the caller wants: up to BASE, AVX2, AVX-512, or AVX-512 with bfloat16. */
-static struct kernels choose(long wanted) {
-#if defined(__x86_64__)
-    if (wanted >= BFLOAT16 && has_avx512() && __builtin_cpu_supports("avx512bf16")) return KERNELS(bf16, 2, 16);
-    if (wanted >= AVX512 && has_avx512()) return KERNELS(avx512, 1, 16);
-    if (wanted >= AVX2 && has_avx2()) return KERNELS(avx2, 1, 8);
-#endif
-    (void)wanted;
-    return KERNELS(base, 1, 4);
-}
+#define TASKS "tasks.h"
+#define WITH_PAIRS 1
+#include "instruction_sets.h"
 
 /* For the caller to compare with its own, lest it calls a library of another version. */
 const long lstm_bytes = sizeof(struct lstm), convolution_bytes = sizeof(struct convolution);

@@ -16,25 +16,10 @@ from torch.autograd.function import once_differentiable
 
 from seodang.families.text.kernels import LstmCall, computes_here, instructions, library
 from seodang.nn.kernels import threads
+from seodang.nn.kernels.room import Room
 
 WIDEST_STATE, WIDEST_INPUT = 256, 512  # beyond these the weights leave the cache, and a library's matrix product is faster
 NAMES = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-
-_spare: list[Tensor] = []
-
-
-class _Room:
-    """Memory for the states of one pass, passed on to the next when the pass's graph is gone.
-
-    Freed, so much memory would go back to the system, and faulting it in again takes as long as the pass itself.
-    """
-
-    def __init__(self, floats: int) -> None:
-        spare = _spare.pop() if _spare else None
-        self.floats = spare if spare is not None and spare.numel() >= floats else torch.empty(floats)
-
-    def __del__(self, spare: list[Tensor] = _spare) -> None:
-        spare[:] = [max([self.floats, *spare], key=Tensor.numel)]
 
 
 def lstm_serves(layers: Sequence[nn.RNNBase], embedded: Tensor) -> TypeGuard[Sequence[nn.LSTM]]:
@@ -103,8 +88,8 @@ def _run(
     weights: Sequence[Tensor],
     features: Tensor,
     places: Tensor,
-    room: _Room | None = None,
-) -> _Room:
+    room: Room | None = None,
+) -> Room:
     """Fill in what both passes have and run the kernel; returns where the states stand that the backward pass reads."""
     kernels = library()
     assert kernels is not None, "lstm_serves was asked before"
@@ -116,7 +101,7 @@ def _run(
     call.threads = threads()
     pointer = ctypes.byref(call)
     scratch = torch.empty(kernels.lstm_scratch(pointer))
-    room = room or _Room(kernels.lstm_saved(pointer))
+    room = room or Room(kernels.lstm_saved(pointer))
     call.saved, call.scratch = room.floats.data_ptr(), scratch.data_ptr()
     kernels.run_lstm(pointer)
     return room

@@ -1,8 +1,7 @@
-/* All kernels for the instruction set that kernels.c has defined. */
+/* All tasks of a family for the instruction set that instruction_sets.h has defined. */
 
 #include "vectors.h"
-#include "lstm_steps.h"
-#include "convolution_steps.h"
+#include TASKS
 
 #undef vec
 #undef vec_i
