@@ -7,18 +7,19 @@ import torch
 
 from seodang.core.device import Device
 from seodang.families.text.batches import EncodedTexts
-from seodang.families.text.best import BestPredictor, known_tokens, member_settings
+from seodang.families.text.best import MEMBERS, BestPredictor, known_tokens, member_settings
 from seodang.families.text.linear import LinearModel
 from seodang.families.text.model import build_network
 from seodang.families.text.ngrams import NgramFeatures
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import SPECIAL, Vocabulary
+from seodang.families.text.views import RegionViews
 
 WORDS = tuple(f"word{number}" for number in range(40))
 
 
 def ensemble(classes: int = 2) -> BestPredictor:
-    """An ensemble of a fitted linear model and an untrained network."""
+    """An ensemble of a fitted linear model and untrained networks."""
     settings = TextSettings().replaced(model="best")
     words = Vocabulary([*SPECIAL, *WORDS], "words")
     random = np.random.default_rng(0)
@@ -26,7 +27,8 @@ def ensemble(classes: int = 2) -> BestPredictor:
     features, present = NgramFeatures.fit(known_tokens(texts), 3)
     linear = LinearModel.fit(present, np.eye(classes)[np.arange(60) % classes])
     torch.manual_seed(0)
-    networks = {name: build_network(member_settings(settings, name), len(words), classes).eval() for name in ("cnn", "lstm")}
+    views = RegionViews(torch.randn(2, len(words), 16) * 0.3, torch.full((2, 16), 0.1))
+    networks = {name: build_network(member_settings(settings), len(words), classes, views).eval() for name in MEMBERS}
     for network in networks.values():
         network.embedding.weight.data.mul_(30)
     labels = tuple(f"class {number}" for number in range(classes))

@@ -159,8 +159,8 @@ def test_the_members_of_best_add_up_to_its_margin(classes: int) -> None:
 
 def best_without_words(model: BestPredictor, words: int) -> Tensor:
     parts = [torch.from_numpy(model.linear.bias).float().unsqueeze(0)]
-    for name, network in model.networks.items():
-        width = Padding(member_settings(model.settings, name)).width(words)
+    width = Padding(member_settings(model.settings)).width(words)
+    for network in model.networks.values():
         parts.append(network(torch.zeros(1, width, dtype=torch.int64), torch.tensor([words])))
     return mix(torch.stack(parts), model.weights, model.bias)
 

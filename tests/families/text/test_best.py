@@ -24,8 +24,8 @@ from seodang.families.text.data import read_data
 from seodang.families.text.linear import LinearModel, log_count_ratio
 from seodang.families.text.mixture import PENALTY, fit_mixture, mix
 
-STAGES = ("ngrams", "cnn", "lstm", "mixture", "ngrams-whole")
-WITH_UNLABELLED = ("ngrams", "cnn", "lstm", "teacher", "ngrams-student", "cnn-student", "mixture")
+STAGES = ("ngrams", "views", "cnn", "mixture", "ngrams-whole")
+WITH_UNLABELLED = ("ngrams", "views", "cnn", "teacher", "ngrams-student", "cnn-student", "mixture")
 SHORT = {"epochs": 2, "batch_size": 32}
 
 
@@ -89,10 +89,10 @@ def test_one_text_scores_as_among_others(trained: seodang.Run, taught_run: seoda
 def test_the_mixture_is_the_weighted_sum_of_its_members(taught_run: seodang.Run) -> None:
     predictor = taught_run.predictor
     assert isinstance(predictor, BestPredictor)
-    assert list(predictor.networks) == ["cnn", "lstm", "cnn-student"]
+    assert list(predictor.networks) == ["cnn", "cnn-student"]
     texts = [text for text, _ in sentences.sentences(5, 3)]
     members = predictor.member_logits(predictor.encode(texts))
-    assert members.shape == (4, 5, 3)
+    assert members.shape == (3, 5, 3)
     by_hand = sum(weight * member for weight, member in zip(predictor.weights.tolist(), members, strict=True))
     torch.testing.assert_close(predictor.logits(texts), by_hand + predictor.bias)
 
@@ -112,7 +112,7 @@ def test_students_learn_labels_where_they_are_known_and_the_teachers_probabiliti
         **{
             **vars(taught_run.predictor),
             "linear": LinearModel.from_tensors({k.removeprefix("learner/"): v for k, v in weights["ngrams"].items()}),
-            "networks": {name: taught_run.predictor.networks[name] for name in ("cnn", "lstm")},
+            "networks": {"cnn": taught_run.predictor.networks["cnn"]},
             "weights": weights["teacher"]["learner/weights"],
             "bias": weights["teacher"]["learner/bias"],
         }

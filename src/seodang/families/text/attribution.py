@@ -70,9 +70,9 @@ def network_contributions(network: TextNetwork, text: EncodedTexts, padding: Pad
     tokens = torch.from_numpy(text.padded(np.zeros(1, np.int64), padding.width(length))).to(device)
     lengths = torch.tensor([length], device=device)
     with torch.no_grad():
-        vectors = network.embedding(tokens)
+        vectors = network.embed(tokens)
         words = word_mask(lengths, tokens.shape[1]).unsqueeze(2)
-        baseline = torch.where(words, network.embedding(torch.full_like(tokens, PADDING)), vectors)
+        baseline = torch.where(words, network.embed(torch.full_like(tokens, PADDING)), vectors)
 
     def margin(points: Tensor) -> Tensor:
         return class_margin(network.score(points, lengths.expand(len(points))), class_number)

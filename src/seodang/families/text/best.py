@@ -1,7 +1,7 @@
 """The strongest classifier here without outside data: members that see a text differently, and a mixture of their votes.
 
-Members are a linear model of n-grams and networks over word vectors. Each is a stage of training of its own; the last stage
-finds, on the validation texts, how much each is to be trusted.
+Members are a linear model of n-grams and convolutional networks, which are told what usually stands around each region of
+words. Each is a stage of training of its own; the last stage finds, on the validation texts, how much each is to be trusted.
 
 Texts without labels are learned from by self-training (Yarowsky 1995; as "distillation", Hinton et al. 2015, arXiv:1503.02531):
 the mixture of the members states a probability for each label of each such text, and students learn from those as well.
@@ -43,6 +43,8 @@ from seodang.families.text.oneshot import Once, OneShot
 from seodang.families.text.predictor import label_names
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import UNKNOWN, TokenKind, Vocabulary
+from seodang.families.text.views import EPOCHS as VIEW_EPOCHS
+from seodang.families.text.views import RegionSource, RegionViews, ViewLearner
 
 Context = StageContext[TextSettings, TextData]
 
@@ -58,10 +60,10 @@ CNN: dict[str, Any] = {
     "word_dropout": 0.4,
     "learning_rate": 2e-3,
 }
-LSTM: dict[str, Any] = {**CNN, "model": "lstm", "max_length": 400, "word_dropout": 0.3, "pooling": "max"}
-MEMBERS = {"cnn": CNN, "lstm": LSTM, "cnn-student": CNN}
-"""Networks by the name of their stage, with the settings that differ from the family's defaults."""
+MEMBERS = ("cnn", "cnn-student")
+"""Networks by the name of their stage."""
 NETWORK_VOCABULARY = 30_000
+VIEW_TENSORS = ("inputs", "bias")  # of the stage that learns the views, what is needed of them afterwards
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,13 @@ class BestPredictor:
 
     def member_logits(self, texts: EncodedTexts) -> Tensor:
         """Scores of each member, (members, texts, outputs), float32."""
+        member = member_settings(self.settings)
         return torch.stack(
             [
                 linear_logits(self.features, self.linear, texts),
                 *(
                     network_logits(network, network_texts(texts, member), Padding(member), self.device)
-                    for network, member in ((n, member_settings(self.settings, name)) for name, n in self.networks.items())
+                    for network in self.networks.values()
                 ),
             ]
         )
@@ -116,7 +119,7 @@ def best_stages(with_unlabelled: bool) -> tuple[Stage[TextSettings, TextData], .
 
     Without them the linear model is fitted once more at the end, on the validation texts too, now that they have served.
     """
-    first = (Stage("ngrams", fit_ngrams), *(Stage(name, partial(train_member, name)) for name in ("cnn", "lstm")))
+    first = (Stage("ngrams", fit_ngrams), Stage("views", train_views), Stage("cnn", partial(train_member, "cnn")))
     if not with_unlabelled:
         return (*first, Stage("mixture", fit_members), Stage("ngrams-whole", fit_ngrams_whole))
     students = (Stage("ngrams-student", fit_ngrams_student), Stage("cnn-student", partial(train_member, "cnn-student")))
@@ -148,13 +151,22 @@ def fit_ngrams_student(context: Context) -> Work:
     return _linear_work(context, features, present, taught(context))
 
 
+def train_views(context: Context) -> Work:
+    """What usually stands around regions of words, in all texts."""
+    vocabulary = Vocabulary.from_json(context.preprocessing["vocabulary"])
+    texts = network_texts(_all_texts(context, vocabulary), member_settings(context.settings))
+    size = network_vocabulary(vocabulary)
+    return Work(ViewLearner(size), RegionSource(texts, size), Budget(VIEW_EPOCHS, context.settings.training.seed, "linear"))
+
+
 def train_member(name: str, context: Context) -> Work:
-    """A network over word vectors; a student learns from the unlabelled texts as well."""
-    settings = member_settings(context.settings, name)
+    """A network over word vectors and views; a student learns from the unlabelled texts as well."""
+    settings = member_settings(context.settings)
     training = settings.training
     assert training.learning_rate is not None and training.epochs is not None and training.batch_size is not None
     vocabulary, labels, numbers = _labelled(context, "train")
-    network = build_network(settings, min(len(vocabulary), NETWORK_VOCABULARY), len(labels)).to(context.device.torch)
+    views = region_views(context.finished["views"])
+    network = build_network(settings, network_vocabulary(vocabulary), len(labels), views).to(context.device.torch)
     learner = NetworkLearner(
         network, training.learning_rate, training.weight_decay, Stepper(context.device, training.clip_norm)
     )
@@ -213,10 +225,20 @@ def ngram_members(tensors: Mapping[str, Tensor]) -> tuple[NgramFeatures, LinearM
     return NgramFeatures.from_arrays(keys), LinearModel.from_tensors(own)
 
 
-def member_settings(settings: TextSettings, name: str) -> TextSettings:
-    """Settings of a member that is a network of the family."""
+def member_settings(settings: TextSettings) -> TextSettings:
+    """Settings of the members that are networks."""
     wanted = {"learning_rate": settings.training.learning_rate} if settings.training.learning_rate is not None else {}
-    return settings.replaced(**{**MEMBERS[name], **wanted})
+    return settings.replaced(**{**CNN, **wanted})
+
+
+def network_vocabulary(vocabulary: Vocabulary) -> int:
+    """Tokens that networks have vectors for."""
+    return min(len(vocabulary), NETWORK_VOCABULARY)
+
+
+def region_views(tensors: Mapping[str, Tensor]) -> RegionViews:
+    """The views that their stage stored."""
+    return RegionViews(*(tensors[f"learner/{name}"] for name in VIEW_TENSORS))
 
 
 def _linear_work(context: Context, features: NgramFeatures, present: csr_matrix, targets: NDArray[np.float64]) -> Work:
@@ -266,8 +288,9 @@ def _members(
     features, linear = ngram_members(weights[last])
     networks = {}
     for name in (name for name in MEMBERS if name in weights):
-        size = min(len(vocabulary), NETWORK_VOCABULARY)
-        networks[name] = build_network(member_settings(settings, name), size, len(labels)).to(device.torch).eval()
+        views = region_views(weights["views"])
+        network = build_network(member_settings(settings), network_vocabulary(vocabulary), len(labels), views)
+        networks[name] = network.to(device.torch).eval()
         restore_modules({"network": networks[name]}, weights[name])
     members, outputs = 1 + len(networks), 1 if len(labels) == 2 else len(labels)
     mixture = weights.get("mixture") or weights.get("teacher", {})

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from seodang.families.text.head import TextNetwork
 from seodang.families.text.kernels import computes_here
 from seodang.families.text.kernels.convolution import strongest_answers
+from seodang.families.text.views import RegionViews
 
 
 class ConvolutionalNetwork(TextNetwork):
@@ -15,7 +16,8 @@ class ConvolutionalNetwork(TextNetwork):
 
     Kim 2014, "Convolutional neural networks for sentence classification", arXiv:1408.5882, with one filter width.
     Padding is read as a word of its own: a text followed by `kernel_size` or more zeros scores the same whatever their number,
-    so batches are padded no further than that.
+    so batches are padded no further than that. With `views` the filters see beside each word's vector what is known of the
+    region around it (Johnson & Zhang 2015, arXiv:1504.01255).
     """
 
     def __init__(
@@ -28,11 +30,18 @@ class ConvolutionalNetwork(TextNetwork):
         num_outputs: int,
         dropout: float,
         word_dropout: float = 0.0,
+        views: RegionViews | None = None,
     ) -> None:
         super().__init__(vocabulary_size, embedding_dim, filters, dense_size, num_outputs, dropout, word_dropout)
-        self.convolution = nn.Conv1d(embedding_dim, filters, kernel_size)
+        self.views = views
+        self.convolution = nn.Conv1d(embedding_dim + (views.channels if views else 0), filters, kernel_size)
         nn.init.xavier_uniform_(self.convolution.weight)
         nn.init.zeros_(self.convolution.bias)  # type: ignore[arg-type]
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The vectors of tokens, and behind them the views of their regions."""
+        words = super().embed(tokens)
+        return words if self.views is None else torch.cat([words, self.views(tokens)], 2)
 
     def features(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         """The strongest answer of each filter anywhere in the text, (batch, filters)."""

@@ -33,15 +33,17 @@ class WordDropout(nn.Module):
 
     Args:
         p: Part of the words left out.
+        numbers: How many of a place's numbers are the word's own; those behind them tell of its surroundings and stay.
     """
 
-    def __init__(self, p: float) -> None:
+    def __init__(self, p: float, numbers: int) -> None:
         super().__init__()
-        self.p = p
+        self.p, self.numbers = p, numbers
 
     def forward(self, embedded: Tensor) -> Tensor:
         """Word vectors, (batch, length, embedding_dim), some of them zero while training."""
         if not self.training:
             return embedded
-        batch, length, _ = embedded.shape
-        return embedded * (torch.rand(batch, length, 1, device=embedded.device) >= self.p)
+        batch, length, numbers = embedded.shape
+        words = embedded[:, :, : self.numbers] * (torch.rand(batch, length, 1, device=embedded.device) >= self.p)
+        return words if numbers == self.numbers else torch.cat([words, embedded[:, :, self.numbers :]], 2)

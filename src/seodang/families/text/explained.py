@@ -65,8 +65,8 @@ def best_contributions(predictor: BestPredictor, text: str, class_number: int) -
     """
     encoded = predictor.encode([text])
     parts = [linear_contributions(predictor, encoded, class_number)]
-    for name, network in predictor.networks.items():
-        member = member_settings(predictor.settings, name)
+    member = member_settings(predictor.settings)
+    for network in predictor.networks.values():
         parts.append(network_contributions(network, network_texts(encoded, member), Padding(member), class_number))
     length = max(len(part.weights) for part in parts)
     parts = [Contributions(np.pad(one.weights, (0, length - len(one.weights))), one.start, one.end) for one in parts]

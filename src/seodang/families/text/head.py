@@ -38,7 +38,7 @@ class TextNetwork(nn.Module, ABC):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary_size, embedding_dim)
-        self.embedding_dropout = WordDropout(word_dropout) if word_dropout else Dropout(dropout)
+        self.embedding_dropout = WordDropout(word_dropout, embedding_dim) if word_dropout else Dropout(dropout)
         self.dense = nn.Linear(num_features, dense_size)
         self.dense_dropout = Dropout(dropout)
         self.output = nn.Linear(dense_size, num_outputs)
@@ -55,17 +55,21 @@ class TextNetwork(nn.Module, ABC):
             lengths: (batch,), int64, at least 1.
         Returns: Logits, (batch, num_outputs), float32.
         """
-        return self.score(self.embedding(tokens), lengths)
+        return self.score(self.embed(tokens), lengths)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """The vectors of tokens (batch, length), (batch, length, numbers)."""
+        return cast(Tensor, self.embedding(tokens))
 
     def score(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Score texts whose tokens are already vectors, (batch, length, embedding_dim); returns (batch, num_outputs)."""
+        """Score texts whose tokens are already vectors as `embed` gives them; returns (batch, num_outputs)."""
         features = self.features(self.embedding_dropout(embedded), lengths)
         hidden = torch.relu(self.dense_dropout(self.dense(features)))
         return cast(Tensor, self.output(hidden)).float()
 
     @abstractmethod
     def features(self, embedded: Tensor, lengths: Tensor) -> Tensor:
-        """Join the vectors of a text's words, (batch, length, embedding_dim), into (batch, num_features)."""
+        """Join the vectors of a text's words, as `embed` gives them, into (batch, num_features)."""
 
 
 def word_mask(lengths: Tensor, length: int) -> Tensor:

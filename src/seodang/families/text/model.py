@@ -12,6 +12,7 @@ from seodang.families.text.lstm import LongShortTermMemoryNetwork
 from seodang.families.text.recurrence import RecurrentNetwork
 from seodang.families.text.rnn import PlainRecurrentNetwork
 from seodang.families.text.settings import TextSettings
+from seodang.families.text.views import RegionViews
 
 RECURRENT: dict[str, Callable[..., RecurrentNetwork]] = {
     "rnn": PlainRecurrentNetwork,
@@ -20,8 +21,8 @@ RECURRENT: dict[str, Callable[..., RecurrentNetwork]] = {
 }
 
 
-def build_network(settings: TextSettings, vocabulary_size: int, num_classes: int) -> TextNetwork:
-    """The network that resolved settings describe, with fresh weights."""
+def build_network(settings: TextSettings, vocabulary_size: int, num_classes: int, views: RegionViews | None = None) -> TextNetwork:
+    """The network that resolved settings describe, with fresh weights; a cnn may be given views of regions."""
     chosen = settings.model
     assert chosen.embedding_dim is not None and chosen.dropout is not None, "settings are resolved before a network is built"
     outputs = 1 if num_classes == 2 else num_classes
@@ -35,6 +36,7 @@ def build_network(settings: TextSettings, vocabulary_size: int, num_classes: int
             outputs,
             chosen.dropout,
             chosen.word_dropout or 0.0,
+            views,
         )
     if chosen.model == "dnn":
         return DenseNetwork(

@@ -88,7 +88,7 @@ def _networks(page: Page) -> Iterator[tuple[str, TextNetwork, int]]:
         yield settings.model.model, predictor.network, settings.tokens.max_length
     elif isinstance(predictor, BestPredictor):
         for name, network in predictor.networks.items():
-            yield name, network, member_settings(settings, name).tokens.max_length
+            yield name, network, member_settings(settings).tokens.max_length
 
 
 def _write_mixture(page: Page, predictor: BestPredictor) -> None:

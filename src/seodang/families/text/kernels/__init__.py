@@ -37,13 +37,25 @@ class ConvolutionCall(ctypes.Structure):
     )
 
 
+class ViewsCall(ctypes.Structure):
+    """`struct views` of views.h, field by field."""
+
+    _fields_ = (
+        *((name, ctypes.c_long) for name in ("regions", "width", "around", "others", "size", "vocabulary")),
+        *((name, ctypes.c_void_p) for name in ("words", "neighbours", "drawn", "inputs", "outputs", "bias", "losses")),
+        ("rate", ctypes.c_float),
+        ("instructions", ctypes.c_long),
+        ("threads", Threads),
+    )
+
+
 @cache
 def library() -> ctypes.CDLL | None:
     """The compiled kernels, or None where the package was installed without a C compiler.
 
     Raises: MachineError: They were compiled from another version of the package.
     """
-    kernels = open_library(__name__, {"lstm_bytes": LstmCall, "convolution_bytes": ConvolutionCall})
+    kernels = open_library(__name__, {"lstm_bytes": LstmCall, "convolution_bytes": ConvolutionCall, "views_bytes": ViewsCall})
     if kernels is not None:
         kernels.lstm_saved.restype = kernels.lstm_scratch.restype = kernels.convolution_scratch.restype = ctypes.c_long
     return kernels

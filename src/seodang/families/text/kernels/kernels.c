@@ -1,30 +1,31 @@
 /* What text classifiers spend their time on, for CPUs: compiled for several instruction sets, and chosen at run time.
  *
- * Plain C with GCC's vector extensions, which Clang understands too. Called through ctypes by lstm.py and convolution.py;
- * nothing here knows Python or PyTorch.
+ * Plain C with GCC's vector extensions, which Clang understands too. Called through ctypes by lstm.py, convolution.py
+ * and views.py; nothing here knows Python or PyTorch.
  */
 
 #include "foundation.h"
 #include "threads.h"
 #include "lstm.h"
 #include "convolution.h"
+#include "views.h"
 
 /* Everything for one instruction set. */
 struct kernels {
     long per_word, panel;
-    task *lstm_pack, *lstm_forward, *lstm_backward, *convolution_pack, *convolution_forward;
+    task *lstm_pack, *lstm_forward, *lstm_backward, *convolution_pack, *convolution_forward, *views_learn;
 };
 
 #define KERNELS(set, per_word, lanes)                                                                                      \
     ((struct kernels){per_word, 2 * lanes, lstm_pack_##set, lstm_forward_##set, lstm_backward_##set, convolution_pack_##set, \
-                      convolution_forward_##set})
+                      convolution_forward_##set, views_learn_##set})
 
 #define TASKS "tasks.h"
 #define WITH_PAIRS 1
 #include "instruction_sets.h"
 
 /* For the caller to compare with its own, lest it calls a library of another version. */
-const long lstm_bytes = sizeof(struct lstm), convolution_bytes = sizeof(struct convolution);
+const long lstm_bytes = sizeof(struct lstm), convolution_bytes = sizeof(struct convolution), views_bytes = sizeof(struct views);
 
 /* Floats of `saved`. */
 long lstm_saved(const struct lstm *run) {
@@ -57,4 +58,8 @@ void run_convolution(const struct convolution *run) {
     const struct kernels kernels = choose(whole_words ? run->instructions : AVX512);
     share_out(run->threads, kernels.convolution_pack, run, run->filters / kernels.panel);
     share_out(run->threads, kernels.convolution_forward, run, run->batch);
+}
+
+void run_views(const struct views *run, long views) {
+    share_out(run->threads, choose(run->instructions).views_learn, run, views);
 }

@@ -2,3 +2,4 @@
 
 #include "lstm_steps.h"
 #include "convolution_steps.h"
+#include "views_steps.h"
