@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seodang.families.language.cells import CELLS, Recurrent, Split, State
 from seodang.families.language.settings import CellName, LanguageSettings
@@ -77,10 +76,7 @@ class LanguageNetwork(nn.Module):
         """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
         table, few = self.embedding.weight, self.embedding.num_embeddings <= TABLE_TOKENS
         if few and isinstance(first, Split) and tokens.device.type == "cpu":
-            rows = first.enter(table)
-            # As a product, whose gradient adds up in f32 however often a token stands in the chunk; time first, as steps go.
-            entering = functional.one_hot(tokens.t(), len(table)).to(rows.dtype) @ rows
-            return first.follow(entering.transpose(0, 1), state)
+            return first.follow_tokens(first.enter(table), tokens, state)
         embedded: Tensor = self.embedding(tokens)
         outputs: tuple[Tensor, State] = first(embedded if few else self.dropout(embedded), state)
         return outputs
