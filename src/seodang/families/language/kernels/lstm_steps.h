@@ -99,8 +99,8 @@ static void NAME(lstm_pack_backward)(const void *call, long pair) {
 #endif
 }
 
-/* The gradients of a step's gates from those of the states, `sums`; Graves 2012, "Supervised Sequence Labelling with Recurrent
- * Neural Networks", section 4.4. */
+/* The gradients of a step's gates and of the cells before, for LANES units of a row, from that of their states; Graves 2012,
+ * "Supervised Sequence Labelling with Recurrent Neural Networks", section 4.4. */
 static ALWAYS void NAME(gates_back)(const struct lstm *run, long unit, long row, vec state) {
     const long block = unit / BLOCK, j = unit % BLOCK, hidden = run->hidden;
     const NAME(kept_gate) *gates = (const NAME(kept_gate) *)run->gates + 4 * at_block(run, run->step, block, row) + j;
