@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -139,3 +141,20 @@ def test_environment_says_what_decides_the_bytes() -> None:
     assert found["packages"]["torch"].split("+")[0] == torch.__version__.split("+")[0]
     assert (found["device"], found["precision"], found["threads"]) == ("cpu", "f32", 2)
     assert found["cpu_features"] == list(cpu_features())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc's allocator")
+def test_freed_memory_stays_for_the_next_step() -> None:
+    """In a process of its own, whose allocator has served nobody else: 20,000 pages, faulted in while its heap grows."""
+    script = """
+import resource, torch
+from seodang.core.device import choose_device
+choose_device("cpu", "f32", threads=1)
+for _ in range(8):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    tensors = [torch.ones(5_000_000) for _ in range(4)]
+    del tensors
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert int(printed) < 1000

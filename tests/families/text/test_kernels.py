@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from seodang.draw.network import trace
 from seodang.families.text import kernels
 from seodang.families.text.cnn import ConvolutionalNetwork
-from seodang.families.text.dropout import Dropout
 from seodang.families.text.head import TextNetwork
 from seodang.families.text.kernels import convolution, lstm
 from seodang.families.text.lstm import LongShortTermMemoryNetwork
@@ -288,17 +287,3 @@ def test_exporting_takes_pytorchs_layers() -> None:
         tokens, lengths = torch.ones(2, 9, dtype=torch.int64), torch.tensor([9, 9])
         program = torch.export.export(network.eval(), (tokens, lengths))
         assert torch.allclose(program.module()(tokens, lengths), network(tokens, lengths), atol=1e-6)
-
-
-def test_dropout_keeps_the_mean_and_follows_the_seed() -> None:
-    layer, ones = Dropout(0.2), torch.ones(1000, 999, requires_grad=True)
-    torch.manual_seed(3)
-    dropped = layer(ones)
-    assert dropped.mean().item() == pytest.approx(1, abs=0.002)
-    assert (dropped == 0).float().mean().item() == pytest.approx(0.2, abs=0.002)
-    dropped.sum().backward()
-    assert ones.grad is not None and torch.equal(ones.grad, dropped.detach())
-    torch.manual_seed(3)
-    assert torch.equal(layer(ones), dropped)
-    assert not torch.equal(layer(ones), dropped)
-    assert layer.eval()(ones) is ones

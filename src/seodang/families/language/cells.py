@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from seodang.families.language.lstm_steps import lstm_steps
+from seodang.families.language.lstm_steps import lstm_steps, rows_of
 
 State = tuple[Tensor, ...]
 
@@ -50,6 +50,16 @@ class Split(Recurrent):
     @abstractmethod
     def follow(self, entering: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a chunk whose weighted inputs are (batch, length, gates * hidden_size)."""
+
+    def follow_tokens(self, rows: Tensor, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read a chunk of tokens.
+
+        Args:
+            rows: The weighted inputs of every token, (num_tokens, gates * hidden_size).
+            tokens: (batch, length), int64.
+            state: As in `forward`.
+        """
+        return self.follow(rows_of(rows, tokens.t()).transpose(0, 1), state)  # time first, as steps go
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a chunk."""
@@ -90,7 +100,7 @@ class Lstm(Split):
     """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers, Schmidhuber & Cummins 2000).
 
     Forget gates start open (bias 1: Jozefowicz, Zaremba & Sutskever 2015, ICML), so that what is stored stays until the
-    network learns to forget. On a CPU the steps are our own, twice as fast as PyTorch's; elsewhere PyTorch's layer computes.
+    network learns to forget. On a CPU the steps are our own, faster than PyTorch's; elsewhere PyTorch's layer computes.
     """
 
     num_states = 2
@@ -108,9 +118,17 @@ class Lstm(Split):
 
     def follow(self, entering: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a chunk."""
-        weight = thinned(self, self.layer.get_parameter("weight_hh_l0")).to(entering.dtype)
-        outputs, cell = lstm_steps(entering.transpose(0, 1), weight, *state)
-        return outputs.transpose(0, 1), (outputs[-1].float(), cell)
+        return self._steps(entering.transpose(0, 1), state, None)
+
+    def follow_tokens(self, rows: Tensor, tokens: Tensor, state: State) -> tuple[Tensor, State]:
+        """Read a chunk of tokens."""
+        return self._steps(rows, state, tokens.t())
+
+    def _steps(self, entering: Tensor, state: State, tokens: Tensor | None) -> tuple[Tensor, State]:
+        weight = thinned(self, self.layer.get_parameter("weight_hh_l0"))
+        hidden, cell = state
+        outputs, last = lstm_steps(entering, weight, hidden, cell, tokens)
+        return outputs.transpose(0, 1), (outputs[-1].float(), last)
 
     def forward(self, inputs: Tensor, state: State) -> tuple[Tensor, State]:
         """Read a chunk."""

@@ -15,6 +15,7 @@ from seodang.data.corpus import read_corpus
 from seodang.families.language.data import LanguageData, check_source, read_data
 from seodang.families.language.derive import prepare
 from seodang.families.language.evaluation import evaluate_data, evaluate_text
+from seodang.families.language.kernels import library
 from seodang.families.language.model import build_network
 from seodang.families.language.pacing import pace
 from seodang.families.language.predictor import LanguagePredictor, NetworkPredictor, unseen
@@ -72,8 +73,8 @@ class Language(Family[LanguageSettings, LanguageData, LanguagePredictor]):
         return (Stage("train", train_network),)
 
     def kernels(self) -> str:
-        """None of our own: NumPy takes the steps of generation."""
-        return "none"
+        """The C library of the LSTM's steps, or none where it was not compiled; NumPy takes the steps of generation."""
+        return "none" if library() is None else "C"
 
     def predictor(self, trained: LanguageTrained) -> LanguagePredictor:
         """The network with trained weights."""

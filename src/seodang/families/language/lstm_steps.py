@@ -1,4 +1,4 @@
-"""The steps of an LSTM on a CPU, forwards and backwards, as few and large operations of PyTorch.
+"""The steps of an LSTM on a CPU, forwards and backwards: in C, or else as few and large operations of PyTorch.
 
 PyTorch's own layer also multiplies every step's input by the input weights; here that has happened before, and a network over
 few tokens does it once for each token of its table. In bf16 the products are bf16, and what is remembered stays f32.
@@ -10,21 +10,70 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from seodang.core.errors import ShapeError
+from seodang.families.language.kernels.lstm import kernel_serves, kernel_steps
 
 
-def lstm_steps(entering: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+def lstm_steps(
+    entering: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, tokens: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """All steps of one LSTM layer.
 
     Args:
         entering: (length, batch, 4 * hidden_size), f32 or bf16, weighted inputs with biases, gates in the order i, f, g, o.
-        weight: (4 * hidden_size, hidden_size), of the state, in the same dtype.
+            With `tokens` instead those of every token, (num_tokens, 4 * hidden_size).
+        weight: (4 * hidden_size, hidden_size), f32, of the state; rounded to the dtype of `entering`.
         hidden, cell: (batch, hidden_size), the state before.
+        tokens: (length, batch), int64, or None.
 
-    Returns: The hidden states of all steps, (length, batch, hidden_size), in the same dtype; and the last cell,
+    Returns: The hidden states of all steps, (length, batch, hidden_size), in the dtype of `entering`; and the last cell,
         (batch, hidden_size), f32, from which no gradient flows back.
+    Raises:
+        ShapeError: The shapes do not belong together, or a token has no row.
+        TypeError: A dtype is none of these.
     """
-    states, last = _LstmSteps.apply(entering, weight, hidden, cell)  # type: ignore[no-untyped-call]
+    _check(entering, weight, hidden, cell, tokens)
+    if kernel_serves(entering):
+        return kernel_steps(entering, weight, hidden, cell, tokens)
+    if tokens is not None:
+        entering = rows_of(entering, tokens)
+    states, last = _LstmSteps.apply(entering, weight.to(entering.dtype), hidden, cell)  # type: ignore[no-untyped-call]
     return states, last
+
+
+def rows_of(table: Tensor, tokens: Tensor) -> Tensor:
+    """The row of each token, as a product, whose gradient adds up in f32 however often a token stands in the chunk.
+
+    Args:    table: (num_tokens, columns), floating point. tokens: (..., ...), int64.
+    Returns: (..., ..., columns), in the dtype of `table`.
+    """
+    return functional.one_hot(tokens, len(table)).to(table.dtype) @ table
+
+
+def _check(entering: Tensor, weight: Tensor, hidden: Tensor, cell: Tensor, tokens: Tensor | None) -> None:
+    """Refuse what a kernel would read beyond the end of."""
+    size = weight.shape[-1]
+    length, batch = (entering if tokens is None else tokens).shape[:2]
+    expected = {
+        "entering": (entering, (length, batch, 4 * size) if tokens is None else (len(entering), 4 * size)),
+        "weight": (weight, (4 * size, size)),
+        "hidden": (hidden, (batch, size)),
+        "cell": (cell, (batch, size)),
+    }
+    for name, (tensor, shape) in expected.items():
+        if tensor.shape != shape:
+            raise ShapeError(f"{name} must be of the shape {shape}, got {tuple(tensor.shape)}.")
+    if entering.dtype not in (torch.float32, torch.bfloat16) or weight.dtype is not torch.float32:
+        raise TypeError(f"entering must be float32 or bfloat16 and weight float32, got {entering.dtype} and {weight.dtype}.")
+    if tokens is None:
+        return
+    if tokens.dtype is not torch.int64:
+        raise TypeError(f"tokens must be int64, got {tokens.dtype}.")
+    least, most = tokens.aminmax()
+    if not 0 <= int(least) <= int(most) < len(entering):
+        raise ShapeError(f"tokens must be at least 0 and below {len(entering)}, got {int(least)} to {int(most)}.")
 
 
 class _LstmSteps(torch.autograd.Function):

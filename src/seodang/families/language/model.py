@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seodang.families.language.cells import CELLS, Recurrent, Split, State
 from seodang.families.language.settings import CellName, LanguageSettings
+from seodang.nn.dropout import Dropout
 
 TABLE_TOKENS = 512  # up to so many are few: the first layer's product is made once for each of them, and none is dropped
 
@@ -40,7 +40,7 @@ class LanguageNetwork(nn.Module):
         sizes = [embedding_dim] + [hidden_size] * num_layers
         self.layers = nn.ModuleList(CELLS[cell](inputs, hidden_size, weight_dropout) for inputs in sizes[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if layer_norm else nn.Identity() for _ in range(num_layers))
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(hidden_size, num_tokens)
         nn.init.zeros_(self.output.bias)
         if tie_weights:
@@ -70,17 +70,15 @@ class LanguageNetwork(nn.Module):
             hidden, left = self._read(tokens, layer, own) if hidden is None else layer(hidden, own)
             hidden = self.dropout(norm(hidden))
             after += left
-        logits: Tensor = self.output(hidden)
-        return logits, after
+        assert hidden is not None, "there is a layer"
+        logits: Tensor = self.output(hidden.transpose(0, 1))  # time first, as the steps left it: nothing is copied
+        return logits.transpose(0, 1), after
 
     def _read(self, tokens: Tensor, first: Recurrent, state: State) -> tuple[Tensor, State]:
         """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
         table, few = self.embedding.weight, self.embedding.num_embeddings <= TABLE_TOKENS
         if few and isinstance(first, Split) and tokens.device.type == "cpu":
-            rows = first.enter(table)
-            # As a product, whose gradient adds up in f32 however often a token stands in the chunk; time first, as steps go.
-            entering = functional.one_hot(tokens.t(), len(table)).to(rows.dtype) @ rows
-            return first.follow(entering.transpose(0, 1), state)
+            return first.follow_tokens(first.enter(table), tokens, state)
         embedded: Tensor = self.embedding(tokens)
         outputs: tuple[Tensor, State] = first(embedded if few else self.dropout(embedded), state)
         return outputs

@@ -8,7 +8,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from seodang.families.text.dropout import Dropout, WordDropout
+from seodang.families.text.dropout import WordDropout
+from seodang.nn.dropout import Dropout
 
 EMBEDDING_RANGE = 0.05  # starting embeddings are uniform in +-0.05, as in Keras; wider ones learn rare words by heart
 
