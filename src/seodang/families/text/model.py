@@ -21,7 +21,9 @@ RECURRENT: dict[str, Callable[..., RecurrentNetwork]] = {
 }
 
 
-def build_network(settings: TextSettings, vocabulary_size: int, num_classes: int, views: RegionViews | None = None) -> TextNetwork:
+def build_network(
+    settings: TextSettings, vocabulary_size: int, num_classes: int, views: RegionViews | None = None
+) -> TextNetwork:
     """The network that resolved settings describe, with fresh weights; a cnn may be given views of regions."""
     chosen = settings.model
     assert chosen.embedding_dim is not None and chosen.dropout is not None, "settings are resolved before a network is built"

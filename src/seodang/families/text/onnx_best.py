@@ -25,8 +25,7 @@ class ExportedBest(nn.Module):
         super().__init__()
         self.linear = _ExportedLinear(predictor.features, predictor.linear)
         self.networks = nn.ModuleList(
-            ExportedNetwork(network, Padding(member_settings(predictor.settings)))
-            for network in predictor.networks.values()
+            ExportedNetwork(network, Padding(member_settings(predictor.settings))) for network in predictor.networks.values()
         )
         self.register_buffer("weights", predictor.weights)
         self.register_buffer("bias", predictor.bias)

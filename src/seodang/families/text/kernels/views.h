@@ -5,7 +5,7 @@
 struct views {
     long regions, width;         /* words of a region */
     long around;                 /* words that may stand around one */
-    long others;                 /* words drawn at random to tell them from */
+    long others;                 /* words drawn at random to tell them from; with `around` at most MOST_PAIRS */
     long size;                   /* numbers of a view, a multiple of 16 and at most MOST_NUMBERS */
     long vocabulary;
     const int32_t *words;        /* (regions, width): rows of `inputs`, 0 for none */
@@ -20,6 +20,7 @@ struct views {
     struct threads threads;
 };
 
-enum { MOST_NUMBERS = 1024 };
+enum { MOST_NUMBERS = 1024, MOST_PAIRS = 64 };
 
+#define LEAST_LIKELIHOOD 1e-300 /* of all pairs of a region together */
 #define BIAS_RATE 0.1f /* of the words' rate: the bias learns from every region */

@@ -63,15 +63,17 @@ def _in_numpy(views: Views, regions: Regions, view: int, rate: float) -> float:
     for own, around, others in zip(words, neighbours, drawn, strict=True):
         if (around < 0).all():
             continue
+        rows = np.concatenate([around[around >= 0], others])
+        stands = np.arange(len(rows)) < len(rows) - len(others)
         region = np.maximum(bias + inputs[own].sum(0), 0)
+        scores = outputs[rows] @ region
+        steps = np.float32(rate) * (stands - 1 / (1 + np.exp(-scores)))
         slope = np.zeros_like(region)
-        for row, truth in [(row, 1) for row in around[around >= 0]] + [(row, 0) for row in others]:
-            score = region @ outputs[row]
-            step = np.float32(rate * (truth - 1 / (1 + np.exp(-score))))
+        for row, step in zip(rows, steps.astype(np.float32), strict=True):
             slope += step * outputs[row]
             outputs[row] += step * region
-            loss += float(np.logaddexp(0, -score if truth else score))
         slope *= region > 0
+        loss += float(np.logaddexp(0, np.where(stands, -scores, scores)).sum())
         bias += np.float32(BIAS_RATE) * slope
         np.add.at(inputs, own[own > 0], slope)
     return loss
