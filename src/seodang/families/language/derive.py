@@ -7,6 +7,8 @@ from typing import Any
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.family import Prepared
 from seodang.families.language.data import LanguageData
+from seodang.families.language.kneser_ney import ORDERS, best_order
+from seodang.families.language.ngram_rows import MOST_KNOWN
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.tokens import Vocabulary
 
@@ -39,7 +41,10 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
     numbers = vocabulary.encode(data.parts["train"])
     _check_variety(len(set(numbers.tolist())), vocabulary, data)
     flat = settings.to_flat()
+    _check_ngrams(settings.model.ngrams, vocabulary, len(numbers))
     derived = {**_derived(flat, vocabulary, data, len(numbers)), "tokens": ("characters", "no word is unknown to it")}
+    if settings.model.ngrams is None:
+        derived["ngrams"] = _ngrams(vocabulary, data, len(numbers))
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
     reasons = {name: reason for name, (value, reason) in derived.items() if flat[name] is None and value is not None}
     _check_length(len(numbers), values, data)
@@ -49,7 +54,33 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
             f"{{tie_weights}} needs {{embedding_dim}} and {{hidden_size}} to be equal, got {sizes}.",
             settings=("tie_weights", "embedding_dim", "hidden_size"),
         )
-    return Prepared(settings.replaced(**values), reasons, {"vocabulary": vocabulary.to_json()})
+    preprocessing: dict[str, Any] = {"vocabulary": vocabulary.to_json()}
+    if order := values.get("ngrams", settings.model.ngrams):
+        preprocessing["ngrams"] = [len(one.keys) for one in data.counts(vocabulary, order).orders[:order]]
+    return Prepared(settings.replaced(**values), reasons, preprocessing)
+
+
+def _ngrams(vocabulary: Vocabulary, data: LanguageData, tokens: int) -> tuple[int, str]:
+    """Which n-grams the network builds on, and why."""
+    if data.by_heart:
+        return 0, "for a text that is learned by heart"
+    if tokens * vocabulary.size > MOST_KNOWN:
+        return 0, f"{tokens:,} tokens times a vocabulary of {vocabulary.size:,} are too many chances to keep"
+    orders = ORDERS[vocabulary.kind]
+    watched = vocabulary.encode(data.parts["validation"])
+    order, nats = best_order(data.counts(vocabulary, max(orders)), watched, orders)
+    return order, f"the order that the watched text likes best: {nats:.3f} nats a token before any training"
+
+
+def _check_ngrams(order: int | None, vocabulary: Vocabulary, tokens: int) -> None:
+    """Raises: SettingsError: What n-grams asked for expect of the training text would not fit."""
+    if order and tokens * vocabulary.size > MOST_KNOWN:
+        raise SettingsError(
+            f"{{ngrams}} needs a chance of each of {vocabulary.size:,} tokens at each of {tokens:,} places, at most "
+            f"{MOST_KNOWN:,} in all; leave it out or take smaller {{tokens}}.",
+            settings=("ngrams", "tokens"),
+            value=order,
+        )
 
 
 def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, tokens: int) -> dict[str, tuple[Any, str]]:

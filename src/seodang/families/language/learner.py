@@ -72,7 +72,7 @@ class LanguageLearner(Learner):
         before = [part.clone() for part in self.state_after]
 
         def loss(chunk: Chunk) -> Tensor:
-            logits, after = self.network(chunk.tokens, before)
+            logits, after = self.network(chunk.tokens, before, chunk.known)
             for kept, part in zip(self.state_after, after, strict=True):
                 kept.copy_(part.detach())
             return cross_entropy(logits, chunk.targets)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seodang.families.language.cells import CELLS, Recurrent, Split, State
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.settings import CellName, LanguageSettings
 
 TABLE_TOKENS = 512  # up to so many are few: the first layer's product is made once for each of them, and none is dropped
@@ -20,6 +22,10 @@ class LanguageNetwork(nn.Module):
     recurrence (Zaremba, Sutskever & Vinyals 2014, arXiv:1409.2329); unlike there, embeddings are whole where tokens are few:
     what a character is need not be guessed. With tied weights one table reads and writes (Press & Wolf 2017,
     arXiv:1608.05859).
+
+    With n-grams, the network learns what they do not know: their log-probabilities, times a trust that the state decides, are
+    added to its scores. That is a product of experts (Hinton 2002), trained as one as in Mikolov et al. 2011, "Strategies for
+    training large scale neural network language models", whose n-grams however are weights of the network.
     """
 
     def __init__(
@@ -33,6 +39,7 @@ class LanguageNetwork(nn.Module):
         weight_dropout: float = 0.0,
         tie_weights: bool = False,
         layer_norm: bool = False,
+        ngrams: NgramRows | None = None,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(num_tokens, embedding_dim)
@@ -45,20 +52,31 @@ class LanguageNetwork(nn.Module):
         nn.init.zeros_(self.output.bias)
         if tie_weights:
             self.output.weight = self.embedding.weight
+        self.ngrams = ngrams
+        self.trust = nn.Linear(hidden_size, 1) if ngrams is not None else None
+        if self.trust is not None:  # training begins with n-grams alone, nearly
+            nn.init.zeros_(self.trust.weight)
+            nn.init.ones_(self.trust.bias)
         self.hidden_size = hidden_size
         self.num_states = CELLS[cell].num_states
 
     def start(self, batch: int) -> list[Tensor]:
-        """The state before anything is read: `num_layers * num_states` zeros of (batch, hidden_size), float32."""
-        weight = self.embedding.weight
-        return [weight.new_zeros(batch, self.hidden_size) for _ in range(len(self.layers) * self.num_states)]
+        """The state before anything is read: `num_layers * num_states` zeros of (batch, hidden_size), float32.
 
-    def forward(self, tokens: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        With n-grams there are zeros of (batch, order - 1) behind them, for the last tokens: 1 + a token's number, or 0.
+        """
+        weight = self.embedding.weight
+        state = [weight.new_zeros(batch, self.hidden_size) for _ in range(len(self.layers) * self.num_states)]
+        return state if self.ngrams is None else [*state, weight.new_zeros(batch, self.ngrams.order - 1)]
+
+    def forward(self, tokens: Tensor, state: Sequence[Tensor], known: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         """Read a chunk.
 
         Args:
             tokens: (batch, length), int64.
             state: As `start` gives it, or as the chunk before left it.
+            known: Log-probabilities of n-grams after each token, (batch, length, num_tokens), where they are not the network's
+                own: those of training text, which the network's n-grams have seen.
 
         Returns: Logits of the token after each, (batch, length, num_tokens), and the state after the last.
         """
@@ -71,7 +89,14 @@ class LanguageNetwork(nn.Module):
             hidden = self.dropout(norm(hidden))
             after += left
         logits: Tensor = self.output(hidden)
-        return logits, after
+        if self.ngrams is None or self.trust is None:
+            return logits, after
+        read = torch.cat([state[-1].long() - 1, tokens], 1)
+        if known is None:
+            known = self.ngrams(read, tokens.shape[1])
+        # In f32: what is unlikely has large logarithms, and half a per cent of those would show.
+        logits = logits.float() + self.trust(hidden).float() * known
+        return logits, [*after, read[:, tokens.shape[1] :].to(state[-1].dtype) + 1]
 
     def _read(self, tokens: Tensor, first: Recurrent, state: State) -> tuple[Tensor, State]:
         """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
@@ -86,8 +111,8 @@ class LanguageNetwork(nn.Module):
         return outputs
 
 
-def build_network(settings: LanguageSettings, num_tokens: int) -> LanguageNetwork:
-    """The network that resolved settings ask for."""
+def build_network(settings: LanguageSettings, num_tokens: int, ngrams: NgramRows | None = None) -> LanguageNetwork:
+    """The network that resolved settings ask for, on top of n-grams if there are any."""
     model = settings.model
     assert model.embedding_dim is not None and model.hidden_size is not None
     assert model.dropout is not None and model.tie_weights is not None
@@ -101,4 +126,5 @@ def build_network(settings: LanguageSettings, num_tokens: int) -> LanguageNetwor
         model.weight_dropout,
         model.tie_weights,
         model.layer_norm,
+        ngrams,
     )
