@@ -21,6 +21,7 @@ from seodang.families.language.streams import Chunk
 from seodang.families.language.tokens import Vocabulary
 
 BETAS = (0.9, 0.99)  # of Adam; the second as in nanoGPT: texts of a few thousand steps
+ALONE_SHARE = 0.5  # of the loss without n-grams in what is learned from: without it little is remembered that they know too
 SAMPLE_TOKENS, SAMPLE_TEMPERATURE = 300, 0.8  # of what is written at each validation
 SAMPLE_LINES = 4  # of a short text that is learned by heart are enough
 
@@ -29,7 +30,8 @@ class LanguageLearner(Learner):
     """Truncated backpropagation through time: gradients end at the chunk, the state does not.
 
     Werbos 1990; Williams & Peng 1990. Adam (Kingma & Ba 2015, arXiv:1412.6980) with weight decay on matrices alone
-    (arXiv:1711.05101).
+    (arXiv:1711.05101). With n-grams, a second loss asks for the next token without their help, by scores that are of no use
+    after training (companion objectives: Lee et al. 2015, "Deeply-supervised nets", AISTATS).
     """
 
     def __init__(
@@ -42,18 +44,21 @@ class LanguageLearner(Learner):
         clip_norm: float | None,
     ) -> None:
         self.network = network
+        weight = network.output.weight
+        self.alone = nn.Linear(weight.shape[1], weight.shape[0], device=weight.device) if network.ngrams is not None else None
         # A batch of streams is not split: each part would have to find its own rows of the carried state.
         self.stepper = Stepper(device, clip_norm, splittable=False)
         self.state_after = network.start(streams)
-        decayed = [weight for weight in network.parameters() if weight.ndim > 1]
-        others = [weight for weight in network.parameters() if weight.ndim == 1]
+        weights = [weight for module in self.modules().values() for weight in module.parameters()]
+        decayed = [weight for weight in weights if weight.ndim > 1]
+        others = [weight for weight in weights if weight.ndim == 1]
         groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
         # Fused, because the other variants round a process's first step differently, which would end exact resume.
         self.optimizer = torch.optim.AdamW(groups, lr=learning_rate, betas=BETAS, fused=True)
 
     def modules(self) -> Mapping[str, nn.Module]:
-        """The network."""
-        return {"network": self.network}
+        """The network, and with n-grams the scores of what it remembers alone."""
+        return {"network": self.network} if self.alone is None else {"network": self.network, "alone": self.alone}
 
     def optimizers(self) -> Mapping[str, Optimizer]:
         """Adam."""
@@ -64,20 +69,27 @@ class LanguageLearner(Learner):
         return {f"state_{number}": part for number, part in enumerate(self.state_after)}
 
     def update(self, batch: Chunk) -> dict[str, Tensor]:
-        """One step on the mean cross-entropy of a chunk, in nats."""
+        """One step on the mean cross-entropy of a chunk, in nats; with n-grams, on that of the network alone too."""
         self.network.train()
         if batch.first:
             for part in self.state_after:
                 part.zero_()
         before = [part.clone() for part in self.state_after]
+        told: dict[str, Tensor] = {}
 
         def loss(chunk: Chunk) -> Tensor:
-            logits, after = self.network(chunk.tokens, before, chunk.known)
+            hidden, after = self.network.remember(chunk.tokens, before)
             for kept, part in zip(self.state_after, after, strict=True):
                 kept.copy_(part.detach())
-            return cross_entropy(logits, chunk.targets)
+            whole = cross_entropy(self.network.score(hidden, chunk.known), chunk.targets)
+            if self.alone is None:
+                return whole
+            alone = cross_entropy(self.alone(hidden), chunk.targets)
+            told["alone"] = ALONE_SHARE * alone.detach()
+            return whole + ALONE_SHARE * alone
 
-        return {"loss": self.stepper.descend(batch, loss, self.network, self.optimizer)}
+        both = self.stepper.descend(batch, loss, self.network, self.optimizer)
+        return {"loss": both - told["alone"] if told else both}
 
 
 class LanguageValidation(Validation):

@@ -69,17 +69,21 @@ class LanguageNetwork(nn.Module):
         state = [weight.new_zeros(batch, self.hidden_size) for _ in range(len(self.layers) * self.num_states)]
         return state if self.ngrams is None else [*state, weight.new_zeros(batch, self.ngrams.order - 1)]
 
-    def forward(self, tokens: Tensor, state: Sequence[Tensor], known: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, tokens: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Read a chunk.
 
         Args:
             tokens: (batch, length), int64.
             state: As `start` gives it, or as the chunk before left it.
-            known: Log-probabilities of n-grams after each token, (batch, length, num_tokens), where they are not the network's
-                own: those of training text, which the network's n-grams have seen.
 
         Returns: Logits of the token after each, (batch, length, num_tokens), and the state after the last.
         """
+        hidden, after = self.remember(tokens, state)
+        known = None if self.ngrams is None else self.ngrams(_with_last(state, tokens), tokens.shape[1])
+        return self.score(hidden, known), after
+
+    def remember(self, tokens: Tensor, state: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """What the last layer hands on after each token, (batch, length, hidden_size), and the state after the last."""
         hidden: Tensor | None = None
         after: list[Tensor] = []
         for layer, norm in zip(self.layers, self.norms, strict=True):
@@ -88,15 +92,27 @@ class LanguageNetwork(nn.Module):
             hidden, left = self._read(tokens, layer, own) if hidden is None else layer(hidden, own)
             hidden = self.dropout(norm(hidden))
             after += left
+        assert hidden is not None
+        if self.ngrams is not None:
+            after.append((_with_last(state, tokens)[:, tokens.shape[1] :] + 1).to(state[-1].dtype))
+        return hidden, after
+
+    def score(self, hidden: Tensor, known: Tensor | None) -> Tensor:
+        """The last step of `forward`.
+
+        Args:
+            hidden: What `remember` hands on.
+            known: Log-probabilities of n-grams after each token, (batch, length, num_tokens), None without any. While training
+                they are not the network's own, which have seen the training text.
+
+        Returns: Logits, (batch, length, num_tokens).
+        """
         logits: Tensor = self.output(hidden)
-        if self.ngrams is None or self.trust is None:
-            return logits, after
-        read = torch.cat([state[-1].long() - 1, tokens], 1)
-        if known is None:
-            known = self.ngrams(read, tokens.shape[1])
+        if self.trust is None or known is None:
+            return logits
         # In f32: what is unlikely has large logarithms, and half a per cent of those would show.
-        logits = logits.float() + self.trust(hidden).float() * known
-        return logits, [*after, read[:, tokens.shape[1] :].to(state[-1].dtype) + 1]
+        trust: Tensor = self.trust(hidden)
+        return logits.float() + trust.float() * known
 
     def _read(self, tokens: Tensor, first: Recurrent, state: State) -> tuple[Tensor, State]:
         """The first layer's outputs: on a CPU and with few tokens, their weighted inputs are a row of a small product each."""
@@ -109,6 +125,11 @@ class LanguageNetwork(nn.Module):
         embedded: Tensor = self.embedding(tokens)
         outputs: tuple[Tensor, State] = first(embedded if few else self.dropout(embedded), state)
         return outputs
+
+
+def _with_last(state: Sequence[Tensor], tokens: Tensor) -> Tensor:
+    """A chunk behind the last tokens before it, (batch, order - 1 + length), NONE where nothing was read."""
+    return torch.cat([state[-1].long() - 1, tokens], 1)
 
 
 def build_network(settings: LanguageSettings, num_tokens: int, ngrams: NgramRows | None = None) -> LanguageNetwork:
