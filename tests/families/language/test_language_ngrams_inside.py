@@ -19,12 +19,14 @@ from seodang.families.language.derive import prepare
 from seodang.families.language.dynamic import adapting
 from seodang.families.language.family import FAMILY
 from seodang.families.language.kneser_ney import Counts, KneserNey
+from seodang.families.language.learner import LanguageLearner, cross_entropy
 from seodang.families.language.ngram_rows import FOLDS, NgramRows, NgramSteps, cross_fitted
 from seodang.families.language.predictor import probabilities
 from seodang.families.language.sampling import Sampling
 from seodang.families.language.scoring import stepped_nats, token_nats
 from seodang.families.language.settings import LanguageSettings, classic, smoke
 from seodang.families.language.stepping import StepNetwork, read_prompt
+from seodang.families.language.streams import StreamSource
 
 NUM_TOKENS = 11
 HALF = 2e-3  # relative precision of float16, generously
@@ -183,6 +185,23 @@ def test_dynamic_evaluation_leaves_the_n_grams_alone() -> None:
     assert all((tensor == before[name]).all() for name, tensor in adapts.network.named_buffers())
 
 
+def test_the_loss_is_told_without_the_companion_which_is_learned_and_thrown_away() -> None:
+    made, numbers = network("lstm", order=3), text(100)
+    honest = cross_fitted(Counts.of(numbers, NUM_TOKENS, 3), 3, numbers)
+    source = StreamSource(numbers, 2, 20, torch.device("cpu"), honest)
+    chunk = source.batch(source.plan(0, 0)[1])
+    assert chunk.known is not None and (chunk.known[0] == honest[20:40].float()).all()
+    with torch.no_grad():
+        hidden, _ = made.remember(chunk.tokens, made.start(2))
+        expected = float(cross_entropy(made.score(hidden, chunk.known), chunk.targets))
+    learner = LanguageLearner(made, 2, 1e-3, 0.0, CPU, None)
+    companion = learner.modules()["alone"]
+    before = [weight.clone() for weight in companion.parameters()]
+    assert float(learner.update(chunk)["loss"]) == pytest.approx(expected, abs=1e-5)
+    assert all((weight != old).any() for weight, old in zip(companion.parameters(), before, strict=True))
+    assert set(LanguageLearner(network("lstm"), 2, 1e-3, 0.0, CPU, None).modules()) == {"network"}
+
+
 def prepared(data: LanguageData, **chosen: Any) -> Any:
     return prepare(data, LanguageSettings.from_flat({**smoke(), **chosen}))
 
@@ -193,7 +212,10 @@ def test_the_order_is_the_one_that_the_watched_text_likes(tmp_path: Path) -> Non
     assert made.settings.model.ngrams in (4, 5, 6, 7) and len(made.preprocessing["ngrams"]) == made.settings.model.ngrams
     assert made.reasons["ngrams"].startswith("the order that the watched text likes best: ")
     assert "ngrams" not in prepared(data, ngrams=0).preprocessing and len(prepared(data, ngrams=3).preprocessing["ngrams"]) == 3
-    assert prepared(data, **{**classic(), "ngrams": 0}).settings.model.ngrams == 0
+    assert classic()["ngrams"] == 0
+    shapes = ((512, 3), (511, 3), (512, 0))
+    rates = [prepare(data, LanguageSettings().replaced(hidden_size=size, ngrams=order)) for size, order in shapes]
+    assert [one.settings.training.learning_rate for one in rates] == [2e-3, 4e-3, 4e-3]
 
 
 def test_no_n_grams_where_a_text_is_learned_by_heart_or_chances_are_too_many(
