@@ -13,13 +13,14 @@ from small_networks import CELLS, CPU, SAMPLE, network, ngrams, predictor
 
 import seodang
 from seodang.core.errors import SettingsError
+from seodang.core.family import StageContext
 from seodang.families.language import derive
 from seodang.families.language.data import LanguageData, learned_by_heart, read_data
 from seodang.families.language.derive import prepare
 from seodang.families.language.dynamic import adapting
 from seodang.families.language.family import FAMILY
 from seodang.families.language.kneser_ney import Counts, KneserNey
-from seodang.families.language.learner import LanguageLearner, cross_entropy
+from seodang.families.language.learner import LanguageLearner, LanguageValidation, cross_entropy
 from seodang.families.language.ngram_rows import FOLDS, NgramRows, NgramSteps, cross_fitted
 from seodang.families.language.predictor import probabilities
 from seodang.families.language.sampling import Sampling
@@ -27,6 +28,7 @@ from seodang.families.language.scoring import stepped_nats, token_nats
 from seodang.families.language.settings import LanguageSettings, classic, smoke
 from seodang.families.language.stepping import StepNetwork, read_prompt
 from seodang.families.language.streams import StreamSource
+from seodang.families.language.training import train_network
 
 NUM_TOKENS = 11
 HALF = 2e-3  # relative precision of float16, generously
@@ -202,6 +204,23 @@ def test_the_loss_is_told_without_the_companion_which_is_learned_and_thrown_away
     assert set(LanguageLearner(network("lstm"), 2, 1e-3, 0.0, CPU, None).modules()) == {"network"}
 
 
+def test_training_is_watched_by_n_grams_that_have_not_read_the_watched_text(tmp_path: Path) -> None:
+    data = read_data(SAMPLE(tmp_path), LanguageSettings())
+    made = prepared(data, ngrams=4)
+    work = train_network(StageContext(made.settings, made.preprocessing, data, CPU, {}))
+    assert isinstance(work.learner, LanguageLearner) and isinstance(work.validation, LanguageValidation)
+    own, vocabulary = work.learner.network.ngrams, work.validation.vocabulary
+    train, watched = (vocabulary.encode(data.parts[name]) for name in ("train", "validation"))
+    for rows, text in ((own, np.concatenate([train, watched])), (work.validation.ngrams, train)):
+        assert rows is not None and rows.order == 4
+        expected = NgramRows.of(KneserNey.fit(text, vocabulary.size, 4))
+        for (name, tensor), (_, other) in zip(rows.named_buffers(), expected.named_buffers(), strict=True):
+            assert (tensor == other).all(), name
+    found = work.validation.measure()["validation_nats"]
+    assert work.learner.network.ngrams is own
+    assert found > float(token_nats(work.learner.network, watched, CPU, train).mean())  # which knows the answers
+
+
 def prepared(data: LanguageData, **chosen: Any) -> Any:
     return prepare(data, LanguageSettings.from_flat({**smoke(), **chosen}))
 
@@ -242,7 +261,7 @@ def test_n_grams_are_made_once_for_the_pace_and_the_training(tmp_path: Path, mon
     assert " s went to n-grams" in paced.reasons["steps"]
     kept = {key: id(value) for key, value in data.kept.items()}
     FAMILY.pace(prepared(data, minutes=0.05, epochs=1), data, CPU)
-    assert {key: id(value) for key, value in data.kept.items()} == kept and len(kept) == 2
+    assert {key: id(value) for key, value in data.kept.items()} == kept and len(kept) == 3
 
 
 OPTIONS = {"device": "cpu", "precision": "f32", "threads": 1, **smoke(), "ngrams": 5}

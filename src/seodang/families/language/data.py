@@ -44,11 +44,12 @@ class LanguageData:
         facts["notes"] = list(self.corpus.notes)
         return facts
 
-    def counts(self, vocabulary: Vocabulary, order: int) -> Counts:
-        """The n-grams of the training text up to an order at least, counted once."""
-        key = ("counts", vocabulary.kind, vocabulary.size)
+    def counts(self, vocabulary: Vocabulary, order: int, watched: bool = False) -> Counts:
+        """The n-grams of the training text, perhaps with the watched text behind it, up to an order at least, counted once."""
+        key = ("counts", vocabulary.kind, vocabulary.size, watched)
         if key not in self.kept or len(self.kept[key].orders) < order:
-            self.kept[key] = Counts.of(vocabulary.encode(self.parts["train"]), vocabulary.size, order)
+            text = self.parts["train"] + (self.parts["validation"] if watched else "")
+            self.kept[key] = Counts.of(vocabulary.encode(text), vocabulary.size, order)
         found: Counts = self.kept[key]
         return found
 

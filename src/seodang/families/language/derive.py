@@ -62,7 +62,7 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
         )
     preprocessing: dict[str, Any] = {"vocabulary": vocabulary.to_json()}
     if order := values["ngrams"]:
-        preprocessing["ngrams"] = [len(one.keys) for one in data.counts(vocabulary, order).orders[:order]]
+        preprocessing["ngrams"] = [len(one.keys) for one in data.counts(vocabulary, order, watched=True).orders[:order]]
     return Prepared(settings.replaced(**values), reasons, preprocessing)
 
 

@@ -13,6 +13,7 @@ from seodang.core.values import Table
 from seodang.families.language.data import LanguageData
 from seodang.families.language.dynamic import adapting
 from seodang.families.language.kneser_ney import ORDERS, KneserNey, choose_order
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.predictor import NAMED, LanguagePredictor, NetworkPredictor
 from seodang.families.language.scoring import Nats, Tokens
 from seodang.families.language.tokens import UNKNOWN, Vocabulary
@@ -41,7 +42,9 @@ def evaluate_data(predictor: LanguagePredictor, data: LanguageData) -> Evaluatio
     if not isinstance(predictor, NetworkPredictor):  # an exported model cannot learn
         return found
     read = min(DYNAMIC_TOKENS, len(tokens))
-    dynamic = adapting(predictor.network, train, watched, predictor.device).nats(tokens[:read], before)
+    kept = predictor.settings.model.ngrams
+    ngrams = NgramRows.of(data.counts(vocabulary, kept).model(kept)).to(predictor.device.torch) if kept else None
+    dynamic = adapting(predictor.network, train, watched, predictor.device, ngrams).nats(tokens[:read], before)
     table = dynamic_table(nats[:read], dynamic)
     return Evaluation(**{**vars(found), "tables": {**found.tables, "dynamic": table}})
 

@@ -13,7 +13,8 @@ from seodang.core.device import Device
 from seodang.core.learner import Learner, Validation
 from seodang.core.step import Stepper
 from seodang.families.language.generation import Generator
-from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.model import LanguageNetwork, building_on
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.sampling import Sampling
 from seodang.families.language.scoring import Tokens, token_nats
 from seodang.families.language.stepping import StepNetwork
@@ -98,12 +99,22 @@ class LanguageValidation(Validation):
     monitor = "validation_nats"
     higher_is_better = False
 
-    def __init__(self, network: LanguageNetwork, vocabulary: Vocabulary, history: Tokens, text: Tokens, device: Device) -> None:
+    def __init__(
+        self,
+        network: LanguageNetwork,
+        vocabulary: Vocabulary,
+        history: Tokens,
+        text: Tokens,
+        device: Device,
+        ngrams: NgramRows | None = None,
+    ) -> None:
+        self.ngrams = ngrams  # that have not read the validation text
         self.network, self.vocabulary, self.history, self.text, self.device = network, vocabulary, history, text, device
 
     def measure(self) -> dict[str, float]:
         """Scores by name."""
-        return {"validation_nats": float(token_nats(self.network, self.text, self.device, self.history).mean())}
+        with building_on(self.network, self.ngrams):
+            return {"validation_nats": float(token_nats(self.network, self.text, self.device, self.history).mean())}
 
     def samples(self) -> dict[str, str]:
         """A short text written on from nothing, drawn with the same random numbers each time."""

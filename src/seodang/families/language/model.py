@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -125,6 +126,17 @@ class LanguageNetwork(nn.Module):
         embedded: Tensor = self.embedding(tokens)
         outputs: tuple[Tensor, State] = first(embedded if few else self.dropout(embedded), state)
         return outputs
+
+
+@contextmanager
+def building_on(network: LanguageNetwork, ngrams: NgramRows | None) -> Iterator[None]:
+    """The same network on other n-grams for a while: on those that have not read the text it is to be scored on."""
+    own = network.ngrams
+    network.ngrams = ngrams or own
+    try:
+        yield
+    finally:
+        network.ngrams = own
 
 
 def _with_last(state: Sequence[Tensor], tokens: Tensor) -> Tensor:

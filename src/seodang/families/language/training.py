@@ -21,9 +21,11 @@ def train_network(context: StageContext[LanguageSettings, LanguageData]) -> Work
     assert training.batch_size is not None and training.chunk_length is not None
     vocabulary = Vocabulary.from_json(context.preprocessing["vocabulary"])
     train, watched = (vocabulary.encode(context.data.parts[name]) for name in ("train", "validation"))
-    order, ngrams, known = settings.model.ngrams, None, None
-    if order:  # for watched and held-out text from all training text, which they are not part of
-        ngrams = NgramRows.of(context.data.counts(vocabulary, order).model(order))
+    order, ngrams, unwatched, known = settings.model.ngrams, None, None, None
+    if order:
+        # The finished model's have read all before the held-out text; what watches training must not know the answers.
+        ngrams = NgramRows.of(context.data.counts(vocabulary, order, watched=True).model(order))
+        unwatched = NgramRows.of(context.data.counts(vocabulary, order).model(order)).to(device.torch)
         known = context.data.known(vocabulary, order)
     network = build_network(settings, vocabulary.size, ngrams).to(device.torch)
     learner = LanguageLearner(
@@ -36,5 +38,5 @@ def train_network(context: StageContext[LanguageSettings, LanguageData]) -> Work
         learner,
         StreamSource(train, training.batch_size, training.chunk_length, device.torch, known),
         budget,
-        LanguageValidation(network, vocabulary, train, watched, device),
+        LanguageValidation(network, vocabulary, train, watched, device, unwatched),
     )
