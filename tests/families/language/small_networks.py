@@ -7,10 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from seodang.core.device import Device
+from seodang.families.language.kneser_ney import KneserNey
 from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.predictor import NetworkPredictor
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.tokens import Vocabulary
@@ -20,8 +23,16 @@ CPU = Device("cpu", "f32", 1, "test")
 LETTERS = "abcdefgh \n"
 
 
-def network(cell: str, num_tokens: int = 11, seed: int = 0, **shape: Any) -> LanguageNetwork:
+def ngrams(order: int, num_tokens: int = 11) -> NgramRows:
+    """N-grams of a text that leans on the token before, all tokens but the last in it."""
+    draws = np.random.default_rng(1).integers(0, num_tokens - 1, 300)
+    draws[1:] = np.where(draws[1:] % 3 == 0, (draws[:-1] * 5 + 1) % (num_tokens - 1), draws[1:])
+    return NgramRows.of(KneserNey.fit(draws.astype(np.int32), num_tokens, order))
+
+
+def network(cell: str, num_tokens: int = 11, seed: int = 0, order: int = 0, **shape: Any) -> LanguageNetwork:
     torch.manual_seed(seed)
+    shape["ngrams"] = ngrams(order, num_tokens) if order else None
     made = LanguageNetwork(num_tokens, cell, **{"embedding_dim": 6, "hidden_size": 7, **shape})  # type: ignore[arg-type]
     for parameter in made.parameters():
         parameter.data.add_(0.3 * torch.randn_like(parameter))
@@ -31,7 +42,7 @@ def network(cell: str, num_tokens: int = 11, seed: int = 0, **shape: Any) -> Lan
 def predictor(cell: str = "lstm", letters: str = LETTERS, **shape: Any) -> NetworkPredictor:
     vocabulary = Vocabulary.fit(letters, "characters", None)
     made = network(cell, vocabulary.size, **shape)
-    settings = LanguageSettings().replaced(model=cell, num_layers=len(made.layers))
+    settings = LanguageSettings().replaced(model=cell, num_layers=len(made.layers), ngrams=shape.get("order", 0))
     return NetworkPredictor(settings, vocabulary, CPU, made)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("shape", [{}, {"num_layers": 2, "layer_norm": True}], ids=["one", "two-with-norm"])
+@pytest.mark.parametrize(
+    "shape",
+    [{}, {"num_layers": 2, "layer_norm": True}, {"order": 4}, {"order": 1}],
+    ids=["one", "two-with-norm", "n-grams", "single"],
+)
 def test_every_cell_says_the_same_in_onnx(
     cell: str, shape: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -57,6 +62,48 @@ def test_the_vocabulary_is_enough_to_read_a_text(tmp_path: Path) -> None:
     assert told["kind"] == "characters" and told["tokens"][0] == "\ufffd"
     assert told["inputs"]["state"].startswith("(2, streams, 7), float32, zeros before a text")
     assert "every character" in told["text_to_tokens"][0]
+
+
+def test_the_tables_of_n_grams_are_enough_to_follow_the_rules(tmp_path: Path) -> None:
+    """The rules in vocabulary.json, word for word, on the written tables."""
+    model = predictor("gru", order=3)
+    export_onnx(model, tmp_path)
+    told = json.loads((tmp_path / "vocabulary.json").read_text(encoding="utf-8"))
+    assert "log-probabilities" in told["inputs"]["known"] and told["ngrams"][0].startswith("ngrams.npz holds keys_n")
+    tables, size = np.load(tmp_path / "ngrams.npz"), len(told["tokens"])
+
+    def place(tokens: list[int]) -> int | None:
+        if not tokens:
+            return 0
+        before = place(tokens[:-1])
+        keys = tables[f"keys_{len(tokens)}"].tolist()
+        key = None if before is None else before * size + tokens[-1]
+        return keys.index(key) if key in keys else None
+
+    def after(tokens: list[int]) -> Any:
+        lower = after(tokens[1:]) if tokens else np.full(size, 1 / size)
+        history, n = place(tokens), len(tokens) + 1
+        if history is None:
+            return lower
+        found = tables[f"weights_{n}"][history] * lower
+        for key, share in zip(tables[f"keys_{n}"], tables[f"shares_{n}"][:-1], strict=True):
+            if history * size <= key < (history + 1) * size:
+                found[key - history * size] += share
+        return found
+
+    assert model.network.ngrams is not None
+    for tokens in ([1, 2], [3, 3], [10, 10]):
+        expected = model.network.ngrams(torch.tensor([tokens]), 1)[0, 0]
+        np.testing.assert_allclose(np.log(after(tokens)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_bytes(b"PK\x03\x04")])
+def test_lost_tables_of_n_grams_are_named(damage: Callable[[Path], Any], tmp_path: Path) -> None:
+    model = predictor("rnn", order=2)
+    export_onnx(model, tmp_path)
+    damage(tmp_path / "ngrams.npz")
+    with pytest.raises(RunError, match=r"ngrams\.npz: not readable \(.*\); export the run again"):
+        open_exported(tmp_path, model.settings, model.device).next_token("ab")
 
 
 def test_a_model_that_differs_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

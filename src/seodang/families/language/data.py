@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from torch import Tensor
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.corpus import Corpus, read_corpus
+from seodang.families.language.kneser_ney import Counts
+from seodang.families.language.ngram_rows import cross_fitted
 from seodang.families.language.settings import LanguageSettings
+from seodang.families.language.tokens import Vocabulary
 
 WATCHED = 0.02  # of the text: enough to tell which epoch is best, and taken from what is learned from, never from the end
 FEWEST_CHARACTERS = 20
@@ -28,6 +33,8 @@ class LanguageData:
     corpus: Corpus
     by_heart: str = ""
     """The line that is learned by heart and measured on itself; empty where the parts are different texts."""
+    kept: dict[tuple[object, ...], Any] = field(default_factory=dict, compare=False, repr=False)
+    """N-grams as they were asked for: settings, the measuring of speed and the training all want the same."""
 
     def facts(self) -> dict[str, Any]:
         """Characters of each part, licence and notes, for people."""
@@ -36,6 +43,24 @@ class LanguageData:
             facts["licence"] = self.corpus.licence
         facts["notes"] = list(self.corpus.notes)
         return facts
+
+    def counts(self, vocabulary: Vocabulary, order: int, watched: bool = False) -> Counts:
+        """The n-grams of the training text, perhaps with the watched text behind it, up to an order at least, counted once."""
+        key = ("counts", vocabulary.kind, vocabulary.size, watched)
+        if key not in self.kept or len(self.kept[key].orders) < order:
+            text = self.parts["train"] + (self.parts["validation"] if watched else "")
+            self.kept[key] = Counts.of(vocabulary.encode(text), vocabulary.size, order)
+        found: Counts = self.kept[key]
+        return found
+
+    def known(self, vocabulary: Vocabulary, order: int) -> Tensor:
+        """What n-grams that never saw it expect in the training text, made once; see `cross_fitted`."""
+        key = ("known", vocabulary.kind, vocabulary.size, order)
+        if key not in self.kept:
+            numbers = vocabulary.encode(self.parts["train"])
+            self.kept[key] = cross_fitted(self.counts(vocabulary, order), order, numbers)
+        found: Tensor = self.kept[key]
+        return found
 
 
 def read_data(source: str, settings: LanguageSettings) -> LanguageData:

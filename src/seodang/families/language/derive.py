@@ -7,6 +7,8 @@ from typing import Any
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.family import Prepared
 from seodang.families.language.data import LanguageData
+from seodang.families.language.kneser_ney import ORDERS, best_order
+from seodang.families.language.ngram_rows import MOST_KNOWN
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.tokens import Vocabulary
 
@@ -14,6 +16,7 @@ CHUNK_LENGTH = 200
 STREAMS = 32
 CHUNKS_A_STREAM = 8  # at least: with fewer, most of an epoch is read with next to nothing to remember
 LEARNING_RATE = 4e-3
+LOWER_RATE, LARGE = 2e-3, 512  # of large states that build on n-grams: 1.488 nats on tiny Shakespeare's watched text, not 1.503
 EPOCHS = 10
 WORD_DIMENSIONS = 256
 SIZES = ((20_000, 64), (200_000, 128), (1_000_000, 512))
@@ -39,7 +42,15 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
     numbers = vocabulary.encode(data.parts["train"])
     _check_variety(len(set(numbers.tolist())), vocabulary, data)
     flat = settings.to_flat()
-    derived = {**_derived(flat, vocabulary, data, len(numbers)), "tokens": ("characters", "no word is unknown to it")}
+    _check_ngrams(settings.model.ngrams, vocabulary, len(numbers))
+    ngrams: tuple[int, str] = (settings.model.ngrams or 0, "asked for")
+    if settings.model.ngrams is None:
+        ngrams = _ngrams(vocabulary, data, len(numbers))
+    derived: dict[str, tuple[Any, str]] = {
+        **_derived(flat, vocabulary, data, len(numbers), ngrams[0]),
+        "tokens": ("characters", "no word is unknown to it"),
+        "ngrams": ngrams,
+    }
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
     reasons = {name: reason for name, (value, reason) in derived.items() if flat[name] is None and value is not None}
     _check_length(len(numbers), values, data)
@@ -49,11 +60,39 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
             f"{{tie_weights}} needs {{embedding_dim}} and {{hidden_size}} to be equal, got {sizes}.",
             settings=("tie_weights", "embedding_dim", "hidden_size"),
         )
-    return Prepared(settings.replaced(**values), reasons, {"vocabulary": vocabulary.to_json()})
+    preprocessing: dict[str, Any] = {"vocabulary": vocabulary.to_json()}
+    if order := values["ngrams"]:
+        preprocessing["ngrams"] = [len(one.keys) for one in data.counts(vocabulary, order, watched=True).orders[:order]]
+    return Prepared(settings.replaced(**values), reasons, preprocessing)
 
 
-def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, tokens: int) -> dict[str, tuple[Any, str]]:
-    """What each open setting becomes, and why."""
+def _ngrams(vocabulary: Vocabulary, data: LanguageData, tokens: int) -> tuple[int, str]:
+    """Which n-grams the network builds on, and why."""
+    if data.by_heart:
+        return 0, "for a text that is learned by heart"
+    if tokens * vocabulary.size > MOST_KNOWN:
+        return 0, f"{tokens:,} tokens times a vocabulary of {vocabulary.size:,} are too many chances to keep"
+    orders = ORDERS[vocabulary.kind]
+    watched = vocabulary.encode(data.parts["validation"])
+    order, nats = best_order(data.counts(vocabulary, max(orders)), watched, orders)
+    return order, f"the order that the watched text likes best: {nats:.3f} nats a token before any training"
+
+
+def _check_ngrams(order: int | None, vocabulary: Vocabulary, tokens: int) -> None:
+    """Raises: SettingsError: What n-grams asked for expect of the training text would not fit."""
+    if order and tokens * vocabulary.size > MOST_KNOWN:
+        raise SettingsError(
+            f"{{ngrams}} needs a chance of each of {vocabulary.size:,} tokens at each of {tokens:,} places, at most "
+            f"{MOST_KNOWN:,} in all; leave it out or take smaller {{tokens}}.",
+            settings=("ngrams", "tokens"),
+            value=order,
+        )
+
+
+def _derived(
+    flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, tokens: int, ngrams: int
+) -> dict[str, tuple[Any, str]]:
+    """What each open setting of the network and its training becomes, and why."""
     if data.by_heart:
         length = min(CHUNK_BY_HEART, len(vocabulary.encode(data.by_heart)))
         found = {name: (value, "for a text that is learned by heart") for name, value in BY_HEART.items()}
@@ -70,6 +109,7 @@ def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, t
     length = flat["chunk_length"] or min(CHUNK_LENGTH, max(1, tokens // CHUNKS_A_STREAM))
     streams = max(1, min(STREAMS, tokens // (length * CHUNKS_A_STREAM)))
     dropout = next((share for most, share in DROPOUTS if tokens <= most), LEAST_DROPOUT)
+    rate = LOWER_RATE if ngrams and size >= LARGE else LEARNING_RATE
     return {
         "hidden_size": (size, f"for {tokens:,} tokens to learn from"),
         "embedding_dim": (width, "tables of words are large" if words and width < size else "as wide as the state"),
@@ -77,7 +117,7 @@ def _derived(flat: dict[str, Any], vocabulary: Vocabulary, data: LanguageData, t
         "dropout": (dropout, "the less text, the more is needed"),
         "chunk_length": (length, "gradients seldom reach further"),
         "batch_size": (streams, "streams long enough to remember something in"),
-        "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine, so it may start high"),
+        "learning_rate": (rate, "falls to 0 along a cosine, so it may start high"),
         "epochs": (None if flat["minutes"] else EPOCHS, "the rate reaches 0 at the last"),
     }
 

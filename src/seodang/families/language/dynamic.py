@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from seodang.core.device import Device
-from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.model import LanguageNetwork, building_on
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.scoring import WARM_UP, Nats, Tokens
 
 CHUNK = 20  # tokens scored before each step; the paper takes 20 characters or 5 words
@@ -68,7 +69,9 @@ class Adapting:
                 weight.add_(back * (start - weight))
 
 
-def adapting(network: LanguageNetwork, learned: Tokens, watched: Tokens, device: Device) -> Adapting:
+def adapting(
+    network: LanguageNetwork, learned: Tokens, watched: Tokens, device: Device, ngrams: NgramRows | None = None
+) -> Adapting:
     """A network ready to adapt, with the rate that is best on the watched text.
 
     Args:
@@ -76,12 +79,14 @@ def adapting(network: LanguageNetwork, learned: Tokens, watched: Tokens, device:
         learned: (tokens,), the training text.
         watched: (tokens,), the text behind it.
         device: Where to compute, in f32.
+        ngrams: For a network that builds on some: such as have not read the watched text, to choose the rate with.
     """
     own = copy.deepcopy(network).eval()
     sizes = _gradient_sizes(own, learned, device)
     tried = watched[:TRIED_TOKENS]
     rates = [Adapting(own, sizes, rate, device) for rate in TRIED_RATES]
-    return min(rates, key=lambda one: float(one.nats(tried, learned).mean()))
+    with building_on(own, ngrams):
+        return min(rates, key=lambda one: float(one.nats(tried, learned).mean()))
 
 
 def _gradient_sizes(network: LanguageNetwork, learned: Tokens, device: Device) -> tuple[Tensor, ...]:

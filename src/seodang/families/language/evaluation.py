@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -13,18 +12,13 @@ from seodang.core.family import Evaluation, Measure
 from seodang.core.values import Table
 from seodang.families.language.data import LanguageData
 from seodang.families.language.dynamic import adapting
-from seodang.families.language.kneser_ney import KneserNey, choose_order
+from seodang.families.language.kneser_ney import ORDERS, KneserNey, choose_order
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.predictor import NAMED, LanguagePredictor, NetworkPredictor
 from seodang.families.language.scoring import Nats, Tokens
 from seodang.families.language.tokens import UNKNOWN, Vocabulary
 
 BLOCK = 500  # tokens: neighbours are hard or easy together, blocks of so many nearly know nothing of each other
-ORDERS: Mapping[str, tuple[int, ...]] = {
-    "characters": (4, 5, 6, 7),
-    "bytes": (4, 5, 6, 7),
-    "jamo": (5, 6, 7, 8),
-    "words": (2, 3, 4),
-}
 PLACES = 8  # slices of the text in the table of places
 DYNAMIC_TOKENS = 5_000  # of the text, its beginning, that dynamic evaluation reads: one step after another takes its time
 SHARES = tuple(np.linspace(0, 1, 21).round(2).tolist())  # of the model in a mixture with the n-grams
@@ -41,13 +35,16 @@ def evaluate_data(predictor: LanguagePredictor, data: LanguageData) -> Evaluatio
     if data.by_heart:
         return evaluate_text(data.corpus.source, vocabulary, text, nats, notes=data.corpus.notes)
     yardstick, watched_yardstick, order = yardstick_nats(vocabulary, train, watched, tokens)
-    share = mixing_share(predictor.nats(data.parts["validation"], data.parts["train"]), watched_yardstick)
     found = evaluate_text(f"the end of {data.corpus.source}", vocabulary, text, nats, yardstick, order)
-    found = Evaluation(**{**vars(found), "tables": {**found.tables, "mixed": mixed_table(nats, yardstick, share)}})
+    if not predictor.settings.model.ngrams:  # else they are in the model already
+        share = mixing_share(predictor.nats(data.parts["validation"], data.parts["train"]), watched_yardstick)
+        found = Evaluation(**{**vars(found), "tables": {**found.tables, "mixed": mixed_table(nats, yardstick, share)}})
     if not isinstance(predictor, NetworkPredictor):  # an exported model cannot learn
         return found
     read = min(DYNAMIC_TOKENS, len(tokens))
-    dynamic = adapting(predictor.network, train, watched, predictor.device).nats(tokens[:read], before)
+    kept = predictor.settings.model.ngrams
+    ngrams = NgramRows.of(data.counts(vocabulary, kept).model(kept)).to(predictor.device.torch) if kept else None
+    dynamic = adapting(predictor.network, train, watched, predictor.device, ngrams).nats(tokens[:read], before)
     table = dynamic_table(nats[:read], dynamic)
     return Evaluation(**{**vars(found), "tables": {**found.tables, "dynamic": table}})
 

@@ -1,27 +1,32 @@
 """Export: one step of the network as an ONNX model, kept only when ONNX Runtime has proven it equal to the network.
 
 The model reads one token of each stream and the state before, and gives logits, probabilities and the state after; whoever
-hands that state to the next call reads a text, however long.
+hands that state to the next call reads a text, however long. What n-grams expect is looked up, which ONNX has no operation for:
+their tables lie beside the model, and their log-probabilities are one more input.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import json
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from seodang.core.device import Device
 from seodang.core.errors import ExportError, RunError
 from seodang.core.files import write_bytes, write_json
 from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.ngram_rows import NgramRows, NgramSteps
 from seodang.families.language.onnx_step import OnnxStep
 from seodang.families.language.predictor import LanguagePredictor, NetworkPredictor
 from seodang.families.language.scoring import Nats, stepped_nats
@@ -30,11 +35,12 @@ from seodang.families.language.stepping import Floats
 from seodang.families.language.tokens import Vocabulary
 from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
 
-MODEL, VOCABULARY, PROOF = "model.onnx", "vocabulary.json", "proof.json"
+MODEL, VOCABULARY, NGRAMS, PROOF = "model.onnx", "vocabulary.json", "ngrams.npz", "proof.json"
 OPSET = 18
 PROOF_SEED, PROOF_STEPS, PROOF_BATCHES = 0, 100, (1, 2, 7)
 TOLERANCE = 1e-4
-INPUTS, OUTPUTS = ("tokens", "state"), ("logits", "probabilities", "state_after")
+INPUTS, OUTPUTS = ("tokens", "state", "known"), ("logits", "probabilities", "state_after")
+"""`known` only of networks that build on n-grams."""
 
 TOKEN_RULES = {
     "characters": ["every character (code point) is a token"],
@@ -47,8 +53,20 @@ TOKEN_RULES = {
 }
 
 
+NGRAM_RULES = (
+    f"{NGRAMS} holds keys_n, shares_n and weights_n of the n-grams of n = 1, 2 and so on tokens",
+    "an n-gram's place is where its key stands in keys_n, from 0; the empty n-gram's place is 0",
+    "its key is the place of all its tokens but the last, times the size of the vocabulary, plus its last token",
+    "after no tokens: probabilities = weights_1[0] / size, plus shares_1 at the tokens keys_1",
+    "after more: h is the place of the last n - 1 tokens; probabilities = weights_n[h] times those after the last n - 2,",
+    "plus shares_n of the n-grams with h * size <= key < (h + 1) * size, each at the token key - h * size",
+    "the last n - 1 tokens are no n-gram of the text: the probabilities are those after the last n - 2",
+    "known is the logarithm of the probabilities for the largest n, or for as many tokens as were read yet",
+)
+
+
 def export_onnx(predictor: LanguagePredictor, folder: Path) -> Path:
-    """Write model.onnx, vocabulary.json and proof.json.
+    """Write model.onnx, vocabulary.json and proof.json, and ngrams.npz where the network builds on n-grams.
 
     Args:
         predictor: A trained model in PyTorch.
@@ -72,6 +90,8 @@ def export_onnx(predictor: LanguagePredictor, folder: Path) -> Path:
         raise
     write_json(folder / VOCABULARY, vocabulary_json(predictor.vocabulary, network))
     write_json(folder / PROOF, proof)
+    if network.ngrams is not None:
+        write_bytes(folder / NGRAMS, ngram_tables(network.ngrams))
     write_bytes(folder / MODEL, model)
     return folder / MODEL
 
@@ -82,15 +102,17 @@ def onnx_model(network: LanguageNetwork) -> bytes:
     Raises: ExportError: The exporter refuses the network.
     """
     streams = torch.export.Dim("streams")
-    state = torch.stack(network.start(2))
+    examples = (torch.zeros(2, dtype=torch.int64), start_state(network, 2), torch.zeros(2, network.output.out_features))
+    shapes: dict[str, Any] = {"tokens": {0: streams}, "state": {1: streams}, "known": {0: streams}}
+    count = len(INPUTS) if network.ngrams is not None else len(INPUTS) - 1
     with quiet_exporter():
         try:
             program = torch.onnx.export(
                 OnnxStep(network).eval(),
-                (torch.zeros(2, dtype=torch.int64), state),
+                examples[:count],
                 dynamo=True,
-                dynamic_shapes={"tokens": {0: streams}, "state": {1: streams}},
-                input_names=list(INPUTS),
+                dynamic_shapes={name: shapes[name] for name in INPUTS[:count]},
+                input_names=list(INPUTS[:count]),
                 output_names=list(OUTPUTS),
                 opset_version=OPSET,
                 verbose=False,
@@ -110,21 +132,21 @@ def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, A
     Raises:  ExportError: It is above the tolerance, or ONNX Runtime refuses the model.
     """
     random = np.random.default_rng(PROOF_SEED)
-    session = open_session(model, device.threads)
+    steps = OnnxSteps(open_session(model, device.threads), None if network.ngrams is None else NgramSteps.of(network.ngrams))
     differences = []
     for batch in PROOF_BATCHES:
         tokens = random.integers(network.embedding.num_embeddings, size=(batch, PROOF_STEPS))
         with torch.inference_mode():
             logits, after = network(torch.from_numpy(tokens), network.start(batch))
             expected = (logits.numpy(), torch.softmax(logits, 2).numpy())
-        state = np.stack([part.numpy() for part in network.start(batch)])
+        state = steps.start(batch)
         try:
             for step in range(PROOF_STEPS):
-                *found, state = session.run(list(OUTPUTS), {"tokens": tokens[:, step], "state": state})
+                *found, state = steps.outputs(tokens[:, step], state)
                 differences += [np.abs(ours[:, step] - theirs).max() for ours, theirs in zip(expected, found, strict=True)]
         except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
             raise ExportError(f"ONNX Runtime refuses {batch} streams: {str(error).strip().splitlines()[0][:200]}") from error
-        differences.append(np.abs(torch.stack(after).numpy() - state).max())
+        differences += [np.abs(ours.numpy() - theirs).max(initial=0) for ours, theirs in zip(after, state, strict=True)]
     worst = float(np.max(differences))  # nan if any is
     if not worst <= TOLERANCE:
         raise ExportError(
@@ -141,13 +163,29 @@ def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, A
     }
 
 
+def start_state(network: LanguageNetwork, streams: int) -> Tensor:
+    """What the recurrent layers remember before anything is read, (num_layers * num_states, streams, hidden_size)."""
+    return torch.stack(network.start(streams)[: len(network.layers) * network.num_states])
+
+
+def ngram_tables(ngrams: NgramRows) -> bytes:
+    """The tables of n-grams as an .npz file, arrays by name as in the network."""
+    file = io.BytesIO()
+    np.savez(file, **{name: tensor.cpu().numpy() for name, tensor in ngrams.named_buffers()})  # type: ignore[arg-type]
+    return file.getvalue()
+
+
 def vocabulary_json(vocabulary: Vocabulary, network: LanguageNetwork) -> dict[str, Any]:
     """All that another program needs to turn a text into the model's inputs and its outputs into text."""
-    parts = len(network.start(1))
+    parts = len(start_state(network, 1))
+    known = {
+        "known": f"(streams, {vocabulary.size}), float32, log-probabilities of the n-grams after each token, from {NGRAMS}",
+    }
     return {
         "inputs": {
             "tokens": "(streams,), int64, the number of one token of each stream",
             "state": f"({parts}, streams, {network.hidden_size}), float32, zeros before a text, then state_after each time",
+            **({} if network.ngrams is None else known),
         },
         "outputs": {
             "logits": f"(streams, {vocabulary.size}), float32, of the token that comes next",
@@ -159,6 +197,7 @@ def vocabulary_json(vocabulary: Vocabulary, network: LanguageNetwork) -> dict[st
             "a token's number is its place in the list of tokens, from 0",
             *([] if vocabulary.kind == "bytes" else ["0 for one that is not there"]),
         ],
+        **({} if network.ngrams is None else {"ngrams": list(NGRAM_RULES)}),
         **vocabulary.to_json(),
     }
 
@@ -172,7 +211,9 @@ class OnnxPredictor(LanguagePredictor):
     @cached_property
     def steps(self) -> OnnxSteps:
         """The model for one token at a time."""
-        return OnnxSteps(open_session(self.model.read_bytes(), self.device.threads))
+        session = open_session(self.model.read_bytes(), self.device.threads)
+        tables = self.model.with_name(NGRAMS)
+        return OnnxSteps(session, read_ngrams(tables, self.vocabulary.size) if self.settings.model.ngrams else None)
 
     def nats(self, text: str, history: str = "") -> Nats:
         """Surprise at each token of a text after the text before it."""
@@ -181,10 +222,10 @@ class OnnxPredictor(LanguagePredictor):
 
 
 class OnnxSteps:
-    """The steps of an exported model."""
+    """The steps of an exported model, with the n-grams that it builds on, if it does."""
 
-    def __init__(self, session: Any) -> None:
-        self.session = session
+    def __init__(self, session: Any, ngrams: NgramSteps | None) -> None:
+        self.session, self.ngrams = session, ngrams
         inputs, outputs = session.get_inputs(), session.get_outputs()
         self.parts, _, self.hidden_size = next(one.shape for one in inputs if one.name == "state")
         self._num_tokens: int = next(one.shape[1] for one in outputs if one.name == "logits")
@@ -196,12 +237,37 @@ class OnnxSteps:
 
     def start(self, streams: int) -> list[Floats]:
         """The state before anything is read."""
-        return [np.zeros((streams, self.hidden_size), np.float32) for _ in range(self.parts)]
+        state = [np.zeros((streams, self.hidden_size), np.float32) for _ in range(self.parts)]
+        return state if self.ngrams is None else [*state, self.ngrams.start(streams)]
 
     def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
         """Read one token of each stream."""
-        logits, after = self.session.run(["logits", "state_after"], {"tokens": tokens, "state": np.stack(state)})
-        return logits, list(after)
+        logits, _, after = self.outputs(tokens, state)
+        return logits, after
+
+    def outputs(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, Floats, list[Floats]]:
+        """The same with probabilities: logits, probabilities, state after."""
+        inputs = {"tokens": tokens, "state": np.stack(state[: self.parts])}
+        last = []
+        if self.ngrams is not None:
+            inputs["known"], after = self.ngrams.step(tokens, state[-1])
+            last = [after]
+        logits, probabilities, after = self.session.run(list(OUTPUTS), inputs)
+        return logits, probabilities, [*after, *last]
+
+
+def read_ngrams(path: Path, num_tokens: int) -> NgramSteps:
+    """The n-grams that `export_onnx` wrote.
+
+    Raises: RunError: The file is missing or damaged.
+    """
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as tables:
+            names = ("keys", "shares", "weights")
+            levels = [tuple(tables[f"{name}_{n}"] for name in names) for n in range(1, len(tables) // len(names) + 1)]
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise RunError(f"{path}: not readable ({error}); export the run again.") from error
+    return NgramSteps(num_tokens, levels)
 
 
 def open_exported(folder: Path, settings: LanguageSettings, device: Device) -> OnnxPredictor:

@@ -17,6 +17,7 @@ from seodang.families.language.derive import prepare
 from seodang.families.language.evaluation import evaluate_data, evaluate_text
 from seodang.families.language.kernels import library
 from seodang.families.language.model import build_network
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.pacing import pace
 from seodang.families.language.predictor import LanguagePredictor, NetworkPredictor, unseen
 from seodang.families.language.settings import PRESETS, LanguageSettings
@@ -79,7 +80,9 @@ class Language(Family[LanguageSettings, LanguageData, LanguagePredictor]):
     def predictor(self, trained: LanguageTrained) -> LanguagePredictor:
         """The network with trained weights."""
         vocabulary = Vocabulary.from_json(trained.preprocessing["vocabulary"])
-        network = build_network(trained.settings, vocabulary.size).to(trained.device.torch).eval()
+        sizes = trained.preprocessing.get("ngrams")
+        ngrams = NgramRows(vocabulary.size, sizes) if sizes else None
+        network = build_network(trained.settings, vocabulary.size, ngrams).to(trained.device.torch).eval()
         restore_modules({"network": network}, trained.weights["train"])
         return NetworkPredictor(trained.settings, vocabulary, trained.device, network)
 

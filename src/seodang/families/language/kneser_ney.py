@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,14 @@ Floats = NDArray[np.float64]
 NONE = -1
 MAX_ORDER = 8
 DISCOUNTS = 3  # for counts of 1, of 2, and of 3 or more
+NOWHERE = range(0)
+ORDERS: Mapping[str, tuple[int, ...]] = {
+    "characters": (4, 5, 6, 7),
+    "bytes": (4, 5, 6, 7),
+    "jamo": (5, 6, 7, 8),
+    "words": (2, 3, 4),
+}
+"""Worth trying, by what a token is."""
 
 
 @dataclass(frozen=True)
@@ -41,27 +49,13 @@ class KneserNey:
 
     @classmethod
     def fit(cls, numbers: Tokens, num_tokens: int, order: int) -> KneserNey:
-        """Learn from a training text.
+        """Learn from a training text; see `Counts.of`."""
+        return Counts.of(numbers, num_tokens, order).model(order)
 
-        Args:
-            numbers: (tokens,), int32, 0 to num_tokens - 1; the text may be empty, or shorter than the order.
-            num_tokens: Tokens of the vocabulary, those that the text lacks among them; at least 1.
-            order: Tokens of the longest n-gram, the predicted one among them; 1 to 8.
-
-        Raises:
-            SettingsError: The order is out of bounds.
-            DataError: A token number is, or the vocabulary is empty.
-        """
-        if not 1 <= order <= MAX_ORDER:
-            bound = f"between 1 and {MAX_ORDER}"
-            raise SettingsError(f"{{order}} must be {bound}, got {order}.", settings=("order",), bound=bound, value=order)
-        if num_tokens < 1:
-            raise DataError(f"The vocabulary must have at least 1 token, got {num_tokens}.")
-        levels: list[Level] = []
-        for keys, counts in _counted(_checked(numbers, num_tokens, "training text"), num_tokens, order):
-            histories = len(levels[-1].keys) if levels else 1  # a single token's only history is the empty one
-            levels.append(Level.of(keys, counts, keys // num_tokens, histories))
-        return cls(num_tokens, tuple(levels))
+    @property
+    def order(self) -> int:
+        """Tokens of the longest n-gram, the predicted one among them."""
+        return len(self.levels)
 
     def nats(self, numbers: Tokens, history: Tokens | None = None) -> Floats:
         """How surprising each token of another text is.
@@ -95,6 +89,83 @@ class KneserNey:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """Which n-grams of a text stand where: counted once, for models of several orders and of parts of the text."""
+
+    num_tokens: int
+    orders: tuple[Occurrences, ...]
+    """Of n-grams of 1 token, of 2, and so on."""
+
+    @classmethod
+    def of(cls, numbers: Tokens, num_tokens: int, order: int) -> Counts:
+        """Count a training text.
+
+        Args:
+            numbers: (tokens,), int32, 0 to num_tokens - 1; the text may be empty, or shorter than the order.
+            num_tokens: Tokens of the vocabulary, those that the text lacks among them; at least 1.
+            order: Tokens of the longest n-gram, the predicted one among them; 1 to 8.
+
+        Raises:
+            SettingsError: The order is out of bounds.
+            DataError: A token number is, or the vocabulary is empty.
+        """
+        _check_order(order, MAX_ORDER)
+        if num_tokens < 1:
+            raise DataError(f"The vocabulary must have at least 1 token, got {num_tokens}.")
+        text = _checked(numbers, num_tokens, "training text")
+        keys, places = np.unique(text, return_inverse=True)
+        found = [Occurrences(keys, places, np.empty(0, np.int64))]
+        for n in range(1, order):
+            keys, longer = np.unique(places[:-1] * num_tokens + text[n:], return_inverse=True)
+            endings = np.empty(len(keys), np.int64)
+            endings[longer] = places[1:]
+            found.append(Occurrences(keys, longer, endings))
+            places = longer
+        return cls(num_tokens, tuple(found))
+
+    def model(self, order: int, left_out: range = NOWHERE) -> KneserNey:
+        """The n-grams of the text, as if a piece of it had never been seen.
+
+        Args:
+            order: Tokens of the longest n-gram, at most that of the counts.
+            left_out: Places of the piece; an n-gram that reaches into it is not counted there.
+
+        Raises:
+            SettingsError: The order is out of bounds.
+        """
+        _check_order(order, len(self.orders))
+        levels: list[Level] = []
+        counts = [one.kept(n, left_out) for n, one in enumerate(self.orders[:order], 1)]
+        for n, one in enumerate(self.orders[:order]):
+            if n + 1 < order:
+                # The beginning of the text stands before its first n-gram, if the text has one and the piece does not.
+                own = np.bincount(self.orders[n + 1].endings[counts[n + 1] > 0], minlength=len(one.keys))
+                own[one.places[:1]] += not left_out or left_out.start > n
+            else:
+                own = counts[n]
+            histories = len(levels[-1].keys) if levels else 1  # a single token's only history is the empty one
+            levels.append(Level.of(one.keys, own, one.keys // self.num_tokens, histories))
+        return KneserNey(self.num_tokens, tuple(levels))
+
+
+@dataclass(frozen=True)
+class Occurrences:
+    """The n-grams of one order."""
+
+    keys: Numbers
+    """(n-grams,), rising; see `Level`."""
+    places: Numbers
+    """(tokens - n + 1,), which of them begins at each token."""
+    endings: Numbers
+    """(n-grams,), each without its first token, as its place among the n-grams one order lower; none for single tokens."""
+
+    def kept(self, n: int, left_out: range) -> Numbers:
+        """How often each stands in the text, (n-grams,), those of n tokens that reach into a piece not counted."""
+        outside = np.concatenate([self.places[: max(left_out.start - n + 1, 0)], self.places[left_out.stop :]])
+        return np.bincount(outside, minlength=len(self.keys))
+
+
+@dataclass(frozen=True)
 class Level:
     """The n-grams of one order.
 
@@ -114,15 +185,15 @@ class Level:
 
         Args:
             keys: (n-grams,), rising.
-            counts: (n-grams,), at least 1.
+            counts: (n-grams,); an n-gram that is counted 0 times is as good as none.
             histories: (n-grams,), the place of each n-gram's history, 0 to num_histories - 1.
             num_histories: N-grams one order lower; the text's last one may be no n-gram's history.
         """
-        taken = discounts(counts)[np.minimum(counts, DISCOUNTS) - 1]
+        taken = np.append(0.0, discounts(counts[counts > 0]))[np.minimum(counts, DISCOUNTS)]
         totals = np.bincount(histories, counts, num_histories)
         weights = np.ones(num_histories + 1)
         np.divide(np.bincount(histories, taken, num_histories), totals, out=weights[:-1], where=totals > 0)
-        return cls(keys, np.append((counts - taken) / totals[histories], 0.0), weights)
+        return cls(keys, np.append((counts - taken) / np.maximum(totals, 1)[histories], 0.0), weights)
 
 
 def discounts(counts: Numbers) -> Floats:
@@ -165,34 +236,21 @@ def choose_order(train: Tokens, held_out: Tokens, num_tokens: int, orders: Itera
         raise SettingsError("{orders} must name at least one order to try, got none.", settings=("orders",), value=candidates)
     if not len(held_out):
         raise DataError("The held-out text must have at least 1 token to choose an order by, got 0.")
-    nats = [float(KneserNey.fit(train, num_tokens, order).nats(held_out).mean()) for order in candidates]
+    return best_order(Counts.of(train, num_tokens, candidates[-1]), held_out, candidates)
+
+
+def best_order(counts: Counts, held_out: Tokens, candidates: Sequence[int]) -> tuple[int, float]:
+    """The same of a text that is counted already; rising candidates, and a text of one token at least."""
+    nats = [float(counts.model(order).nats(held_out).mean()) for order in candidates]
     best = int(np.argmin(nats))
     return candidates[best], nats[best]
 
 
-def _counted(text: Numbers, num_tokens: int, order: int) -> Iterator[tuple[Numbers, Numbers]]:
-    """For orders 1, 2 and so on the keys of the text's n-grams, rising, and their counts."""
-    keys, places, counts = np.unique(text, return_inverse=True, return_counts=True)
-    for n in range(1, order):
-        queries = places[:-1] * num_tokens + text[n:]
-        longer, longer_places, counts = np.unique(queries, return_inverse=True, return_counts=True)
-        yield keys, _predecessors(len(keys), places, len(longer), longer_places)
-        keys, places = longer, longer_places
-    yield keys, counts
-
-
-def _predecessors(size: int, places: Numbers, longer_size: int, longer_places: Numbers) -> Numbers:
-    """How many different tokens stand before each of `size` n-grams, the beginning of the text as one of them.
-
-    Args:
-        places: The n-gram that ends at each token, from the text's first n-gram on.
-        longer_places: The same for the n-grams one token longer, of which there are `longer_size` different ones.
-    """
-    endings = np.empty(longer_size, np.int64)
-    endings[longer_places] = places[1:]
-    counts = np.bincount(endings, minlength=size)
-    counts[places[:1]] += 1  # none in a text shorter than the n-gram
-    return counts
+def _check_order(order: int, most: int) -> None:
+    """Raises: SettingsError: The order is out of bounds."""
+    if not 1 <= order <= most:
+        bound = f"between 1 and {most}"
+        raise SettingsError(f"{{order}} must be {bound}, got {order}.", settings=("order",), bound=bound, value=order)
 
 
 def _find(keys: Numbers, queries: Numbers) -> Numbers:

@@ -22,12 +22,13 @@ class OnnxStep(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, tokens: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, tokens: Tensor, state: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Score the next token.
 
         Args:
             tokens: (streams,), int64.
             state: (num_layers * num_states, streams, hidden_size).
+            known: Log-probabilities of n-grams after the token, (streams, num_tokens), if the network builds on them.
 
         Returns: Logits and probabilities, (streams, num_tokens), and the state after, in the shape of the one before.
         """
@@ -40,6 +41,8 @@ class OnnxStep(nn.Module):
             after += RULES[type(layer)](layer, hidden, own)
             hidden = norm(after[-network.num_states])
         logits: Tensor = network.output(hidden)
+        if network.trust is not None and known is not None:
+            logits = logits + network.trust(hidden) * known
         return logits, torch.softmax(logits, 1), torch.stack(after)
 
 

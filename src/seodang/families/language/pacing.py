@@ -30,13 +30,17 @@ def pace(prepared: Prepared[LanguageSettings], data: LanguageData, device: Devic
     asked = prepared.settings.training
     torch.manual_seed(asked.seed)
     settings = prepared.settings.replaced(epochs=asked.epochs or 1)
+    begun = time.monotonic()
     work = train_network(StageContext(settings, prepared.preprocessing, data, device, {}))
+    making = time.monotonic() - begun  # n-grams, which training finds made
     seconds, watching = statistics.median(_step_seconds(work)), _validation_seconds(work)
     plan = len(work.source.plan(asked.seed, 0))
-    fitting = max(1, int(SHARE * 60 * minutes / (seconds + watching / plan)))
+    fitting = max(1, int((SHARE * 60 * minutes - making) / (seconds + watching / plan)))
     limits = (asked.steps, asked.epochs and asked.epochs * plan)
     steps = min((fitting, *filter(None, limits)))
     each = f"{1000 * seconds:.0f} ms a step and {watching:.1f} s a validation, measured as the run began"
+    if settings.model.ngrams:
+        each += f"; {making:.1f} s went to n-grams"
     fit = f"{fitting:,} steps would fit into {minutes:g} min at {each}"
     reasons = {
         "steps": fit if steps == fitting else f"{fit}, more than was asked for otherwise",

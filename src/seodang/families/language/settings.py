@@ -48,6 +48,9 @@ class ModelSettings(Settings):
         None, description="read and write tokens with one table; needs embedding_dim = hidden_size"
     )
     layer_norm: bool = Field(False, description="normalise what each layer hands on")
+    ngrams: int | None = Field(
+        None, ge=0, le=8, description="tokens of the longest of the n-grams that the network builds on; 0: the network alone"
+    )
 
 
 class LanguageTrainingSettings(TrainingSettings):
@@ -83,7 +86,15 @@ def smoke() -> dict[str, Any]:
 
 def classic() -> dict[str, Any]:
     """The network of the first tutorials: one plain recurrent layer over characters (Elman 1990; Karpathy 2015)."""
-    return {"model": "rnn", "hidden_size": 100, "embedding_dim": 100, "dropout": 0.0, "chunk_length": 25, "batch_size": 16}
+    return {
+        "model": "rnn",
+        "hidden_size": 100,
+        "embedding_dim": 100,
+        "dropout": 0.0,
+        "chunk_length": 25,
+        "batch_size": 16,
+        "ngrams": 0,
+    }
 
 
 PRESETS = {"smoke": smoke, "classic": classic}

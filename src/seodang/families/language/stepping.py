@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from seodang.families.language.cells import Gru, Lstm, MinLstm, Recurrent, Rnn
 from seodang.families.language.model import LanguageNetwork
+from seodang.families.language.ngram_rows import NgramSteps
 
 Floats = NDArray[np.float32]
 TABLE_SIZE = 1 << 26  # most numbers in the table of the first layer's products, 256 MiB
@@ -57,7 +58,7 @@ class Steps(Protocol):
         """Tokens of the vocabulary."""
 
     def start(self, streams: int) -> list[Floats]:
-        """The state before anything is read, arrays of (streams, hidden_size)."""
+        """The state before anything is read, arrays of (streams, any)."""
 
     def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
         """Read one token of each stream.
@@ -91,6 +92,9 @@ class StepNetwork:
         self.output, self.bias = _array(network.output.weight), _array(network.output.bias)
         self.hidden_size = network.hidden_size
         first = self.layers[0]
+        self.ngrams = None if network.ngrams is None else NgramSteps.of(network.ngrams)
+        if network.trust is not None:
+            self.trust, self.trust_bias = _array(network.trust.weight), _array(network.trust.bias)
         small = len(self.embedding) * len(first.weight_in) <= TABLE_SIZE
         self.table = self.embedding @ first.weight_in.T + first.bias_in if small else None
 
@@ -102,7 +106,8 @@ class StepNetwork:
     def start(self, streams: int) -> list[Floats]:
         """The state before anything is read."""
         count = sum(layer.num_states for layer in self.layers)
-        return [np.zeros((streams, self.hidden_size), np.float32) for _ in range(count)]
+        state = [np.zeros((streams, self.hidden_size), np.float32) for _ in range(count)]
+        return state if self.ngrams is None else [*state, self.ngrams.start(streams)]
 
     def step(self, tokens: NDArray[np.int64], state: list[Floats]) -> tuple[Floats, list[Floats]]:
         """Read one token of each stream; see `Steps`."""
@@ -118,7 +123,11 @@ class StepNetwork:
             after += own
             hidden = layer.normalised(own[0])
         assert hidden is not None
-        return times(hidden, self.output) + self.bias, after
+        logits = times(hidden, self.output) + self.bias
+        if self.ngrams is None:
+            return logits, after
+        known, last = self.ngrams.step(tokens, state[-1])
+        return logits + (times(hidden, self.trust) + self.trust_bias) * known, [*after, last]
 
 
 def times(rows: Floats, weight: Floats) -> Floats:

@@ -23,6 +23,8 @@ class Chunk(NamedTuple):
     """(streams, length), int64: the token after each."""
     first: bool
     """Whether the streams begin here, with nothing to remember."""
+    known: Tensor | None = None
+    """What n-grams that never saw the targets expect, (streams, length, num_tokens), float32 log-probabilities."""
 
 
 class Piece(NamedTuple):
@@ -46,10 +48,18 @@ class StreamSource(BatchSource):
         streams: How many are read at once.
         chunk_length: Most steps of a chunk.
         device: Where batches are wanted.
+        known: What n-grams expect after each token, (tokens - 1, num_tokens), if batches are to tell.
     """
 
-    def __init__(self, numbers: NDArray[np.int32], streams: int, chunk_length: int, device: torch.device) -> None:
-        self.numbers = torch.from_numpy(numbers.astype(np.int64))
+    def __init__(
+        self,
+        numbers: NDArray[np.int32],
+        streams: int,
+        chunk_length: int,
+        device: torch.device,
+        known: Tensor | None = None,
+    ) -> None:
+        self.numbers, self.known = torch.from_numpy(numbers.astype(np.int64)), known
         self.streams, self.chunk_length, self.device = streams, chunk_length, device
 
     def plan(self, seed: int, epoch: int) -> Sequence[Piece]:
@@ -66,7 +76,8 @@ class StreamSource(BatchSource):
         begins = work.offset + torch.arange(self.streams).unsqueeze(1) * steps + work.start
         places = begins + torch.arange(work.length + 1)
         tokens = self.numbers[places].to(self.device)
-        return Chunk(tokens[:, :-1], tokens[:, 1:], work.start == 0)
+        known = None if self.known is None else self.known[places[:, :-1]].to(self.device).float()
+        return Chunk(tokens[:, :-1], tokens[:, 1:], work.start == 0, known)
 
     def rows(self, work: Piece) -> int:
         """Tokens learned from."""

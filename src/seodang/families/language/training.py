@@ -7,6 +7,7 @@ from seodang.core.learner import Budget, Work
 from seodang.families.language.data import LanguageData
 from seodang.families.language.learner import LanguageLearner, LanguageValidation
 from seodang.families.language.model import build_network
+from seodang.families.language.ngram_rows import NgramRows
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.streams import StreamSource
 from seodang.families.language.tokens import Vocabulary
@@ -20,7 +21,13 @@ def train_network(context: StageContext[LanguageSettings, LanguageData]) -> Work
     assert training.batch_size is not None and training.chunk_length is not None
     vocabulary = Vocabulary.from_json(context.preprocessing["vocabulary"])
     train, watched = (vocabulary.encode(context.data.parts[name]) for name in ("train", "validation"))
-    network = build_network(settings, vocabulary.size).to(device.torch)
+    order, ngrams, unwatched, known = settings.model.ngrams, None, None, None
+    if order:
+        # The finished model's have read all before the held-out text; what watches training must not know the answers.
+        ngrams = NgramRows.of(context.data.counts(vocabulary, order, watched=True).model(order))
+        unwatched = NgramRows.of(context.data.counts(vocabulary, order).model(order)).to(device.torch)
+        known = context.data.known(vocabulary, order)
+    network = build_network(settings, vocabulary.size, ngrams).to(device.torch)
     learner = LanguageLearner(
         network, training.batch_size, training.learning_rate, training.weight_decay, device, training.clip_norm
     )
@@ -29,7 +36,7 @@ def train_network(context: StageContext[LanguageSettings, LanguageData]) -> Work
     )
     return Work(
         learner,
-        StreamSource(train, training.batch_size, training.chunk_length, device.torch),
+        StreamSource(train, training.batch_size, training.chunk_length, device.torch, known),
         budget,
-        LanguageValidation(network, vocabulary, train, watched, device),
+        LanguageValidation(network, vocabulary, train, watched, device, unwatched),
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seodang.draw.style import BLUE, INK, LINE, MUTED, ORANGE, SMALL_SIZE, Picture, font, new_figure, plain, title_above
 from seodang.draw.table import Table
+from seodang.families.language.cells import CELLS
 from seodang.families.language.predictor import LanguagePredictor
 from seodang.families.language.report_page import visible
 
@@ -40,11 +41,12 @@ def steps_of(predictor: LanguagePredictor, text: str, most: int = MOST_STEPS) ->
     """A text read from nothing, token by token."""
     vocabulary, model = predictor.vocabulary, predictor.steps
     state, found = model.start(1), []
-    parts = len(state) // predictor.settings.model.num_layers
+    chosen = predictor.settings.model
+    last = (chosen.num_layers - 1) * CELLS[chosen.model].num_states
     for number in vocabulary.encode(text)[:most].tolist():
         logits, state = model.step(np.array([number]), state)
         expected = tuple(predictor.likeliest(logits[0], EXPECTED))
-        found.append(Step(vocabulary.tokens[number], state[-parts][0], expected))
+        found.append(Step(vocabulary.tokens[number], state[last][0], expected))
     return found
 
 
