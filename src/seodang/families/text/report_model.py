@@ -97,7 +97,8 @@ def _write_mixture(page: Page, predictor: BestPredictor) -> None:
     networks = "a network" if count == 1 else f"{count} networks"
     page.report.paragraph(
         f"Several members vote: a linear model of {predictor.features.size:,} n-grams, and {networks} that also know "
-        "what usually stands around each region of words. Their logits are added, each with a weight found on the validation texts."
+        "what usually stands around each region of words. Their logits are added, each with a weight found on the validation "
+        "texts."
     )
     weights = [round(weight, 4) for weight in predictor.weights.tolist()]
     page.report.table(Table(["member", "weight"], [list(row) for row in zip(names, weights, strict=True)]))
