@@ -71,10 +71,10 @@ class RegionViews(nn.Module):
             read = tokens * (torch.rand(tokens.shape, device=tokens.device) >= REGION_DROPOUT)
         words = functional.pad(functional.embedding(read, self.inputs), (0, 0, MIDDLE, MIDDLE))
         length = tokens.shape[1]
-        region = self.bias + words[:, :length]
+        region = words[:, :length] + self.bias
         for place in range(1, WIDTH):
-            region = region + words[:, place : place + length]
-        return torch.relu(region) * (tokens != PADDING).unsqueeze(2)
+            region += words[:, place : place + length]  # in place, as below: so many numbers are slow to move
+        return region.relu_().mul_((tokens != PADDING).unsqueeze(2))
 
 
 class ViewLearner(Learner):
