@@ -29,6 +29,12 @@ def write_steps(page: Page) -> None:
         "The same network in every column: it reads a token, mixes it into what it remembers, and says what it expects next. "
         "Blue numbers of the state are positive, orange ones negative."
     )
+    order = page.trained.settings.model.ngrams
+    if order:
+        page.report.paragraph(
+            f"Beside it stand n-grams of up to {order} tokens: their log-probabilities, times a trust that the state decides, "
+            "are added to its own scores. It has learned what they do not know."
+        )
     text = _first_line(page)
     steps = steps_of(page.predictor, text, UNROLLED)
     if steps:
