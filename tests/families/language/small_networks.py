@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import seodang
 from seodang.core.device import Device
 from seodang.families.language.kneser_ney import KneserNey
 from seodang.families.language.model import LanguageNetwork
@@ -44,6 +45,12 @@ def predictor(cell: str = "lstm", letters: str = LETTERS, **shape: Any) -> Netwo
     made = network(cell, vocabulary.size, **shape)
     settings = LanguageSettings().replaced(model=cell, num_layers=len(made.layers), ngrams=shape.get("order", 0))
     return NetworkPredictor(settings, vocabulary, CPU, made)
+
+
+def contents(run: seodang.Run) -> dict[str, bytes]:
+    """All that must not depend on interruptions."""
+    paths = [*(run.path / "checkpoints").glob("*-best.safetensors"), run.path / "metrics.jsonl", run.path / "evaluation.json"]
+    return {path.name: path.read_bytes() for path in paths}
 
 
 def sample() -> Callable[[Path], str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_networks import CELLS, CPU, SAMPLE, network, ngrams, predictor
+from small_networks import CELLS, CPU, SAMPLE, contents, network, ngrams, predictor
 
 import seodang
 from seodang.core.errors import SettingsError
@@ -267,11 +267,6 @@ def test_n_grams_are_made_once_for_the_pace_and_the_training(tmp_path: Path, mon
 OPTIONS = {"device": "cpu", "precision": "f32", "threads": 1, **smoke(), "ngrams": 5}
 
 
-def weights(run: seodang.Run) -> dict[str, bytes]:
-    paths = [*(run.path / "checkpoints").glob("*-best.safetensors"), run.path / "metrics.jsonl", run.path / "evaluation.json"]
-    return {path.name: path.read_bytes() for path in paths}
-
-
 @pytest.mark.parametrize("stop", [1, 11])
 def test_a_stopped_run_ends_as_if_it_never_was(stop: int, tmp_path: Path) -> None:
     text = SAMPLE(tmp_path)
@@ -279,7 +274,7 @@ def test_a_stopped_run_ends_as_if_it_never_was(stop: int, tmp_path: Path) -> Non
     calls = iter(range(1, 10_000))
     begun = seodang.train("language", text, runs=tmp_path / "cut", should_stop=lambda: next(calls) == stop, **OPTIONS)
     assert not begun.finished
-    assert weights(seodang.resume(begun.path)) == weights(whole)
+    assert contents(seodang.resume(begun.path)) == contents(whole)
 
 
 def test_a_run_needs_no_training_text_to_foresee_and_beats_its_n_grams(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from small_networks import CPU, SAMPLE, network
+from small_networks import CPU, SAMPLE, contents, network
 
 import seodang
 from seodang.core.family import Prepared, StageContext
@@ -75,11 +75,6 @@ def test_only_matrices_decay() -> None:
     assert groups[1]["weight_decay"] == 0
 
 
-def weights(run: seodang.Run) -> dict[str, bytes]:
-    paths = [*(run.path / "checkpoints").glob("*-best.safetensors"), run.path / "metrics.jsonl"]
-    return {path.name: path.read_bytes() for path in paths}
-
-
 @pytest.mark.parametrize("stop", [1, 7, 30])
 def test_a_run_stopped_within_a_stream_ends_as_if_it_never_was(stop: int, tmp_path: Path) -> None:
     """The hidden state is part of the checkpoint: without it the chunk after the stop would be learned from nothing."""
@@ -89,7 +84,7 @@ def test_a_run_stopped_within_a_stream_ends_as_if_it_never_was(stop: int, tmp_pa
     calls = iter(range(1, 10_000))
     begun = seodang.train("language", text, runs=tmp_path / "cut", should_stop=lambda: next(calls) == stop, **options)
     assert not begun.finished
-    assert weights(seodang.resume(begun.path)) == weights(whole)
+    assert contents(seodang.resume(begun.path)) == contents(whole)
 
 
 def test_samples_are_kept_as_training_goes_on(tmp_path: Path) -> None:

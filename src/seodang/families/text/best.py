@@ -115,9 +115,10 @@ class BestPredictor:
 
 
 def best_stages(with_unlabelled: bool) -> tuple[Stage[TextSettings, TextData], ...]:
-    """A stage a member and one for the mixture; with unlabelled texts a teacher comes first and students follow.
+    """A stage a member, one for the views before the networks, and one for the mixture.
 
-    Without them the linear model is fitted once more at the end, on the validation texts too, now that they have served.
+    With unlabelled texts a teacher comes first and students follow. Without them the linear model is fitted once more at the
+    end, on the validation texts too, now that they have served.
     """
     first = (Stage("ngrams", fit_ngrams), Stage("views", train_views), Stage("cnn", partial(train_member, "cnn")))
     if not with_unlabelled:

@@ -85,12 +85,12 @@ class TextClassification(Family[TextSettings, TextData, TextPredictor]):
         return prepared
 
     def stages(self, settings: TextSettings) -> tuple[Stage[TextSettings, TextData], ...]:
-        """One network is one stage; `best` has one for each of its members and one for their mixture."""
+        """One network is one stage; `best` has one for each of its members, one for views and one for the mixture."""
         unlabelled = settings.data.unlabelled is not None
         return best_stages(unlabelled) if settings.model.model == "best" else (Stage("train", train_network),)
 
     def kernels(self) -> str:
-        """The C library of the LSTM and the convolution, or none where it was not compiled."""
+        """The C library of the LSTM, the convolution and the views, or none where it was not compiled."""
         return "none" if library() is None else "C"
 
     def predictor(self, trained: TextTrained) -> TextPredictor:
