@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import sentences
 
 import seodang
 from seodang.api import Run
@@ -195,3 +197,11 @@ def test_percent_never_rounds_to_nothing_or_all() -> None:
 def test_excerpt_is_one_line() -> None:
     assert excerpt("a\n b") == "a b"
     assert excerpt("word " * 100, 10) == "word word…"
+
+
+def test_lengths_are_cut_where_the_networks_of_best_cut_them(tmp_path: Path) -> None:
+    source = sentences.write(tmp_path / "rows.csv", sentences.sentences(120))
+    run = sentences.train(source, tmp_path / "runs", epochs=1)
+    page = run.explain().read_text(encoding="utf-8")
+    assert "No training text is longer than the 1,000 words that are read. That holds for the networks" in page
+    assert "n-grams, and a network that also knows what usually stands around each region of words" in page

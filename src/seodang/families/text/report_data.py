@@ -12,6 +12,7 @@ from seodang.data.tables import LabelledTexts
 from seodang.draw.charts import bars, histogram
 from seodang.draw.table import Cell, Table
 from seodang.families.text.batches import EncodedTexts
+from seodang.families.text.best import member_settings
 from seodang.families.text.data import TextData
 from seodang.families.text.report_page import Page, excerpt, percent
 from seodang.families.text.tokens import SPACE, SPECIAL, UNKNOWN
@@ -81,8 +82,9 @@ def _write_lengths(page: Page, data: TextData) -> None:
     """Histogram of the training texts' lengths, where they are cut, and what that loses."""
     page.report.heading("Length of the texts", level=3)
     kind = page.predictor.vocabulary.kind
-    reads_all = page.trained.settings.model.model == "best"
-    longest = page.trained.settings.tokens.max_length
+    settings = page.trained.settings
+    reads_all = settings.model.model == "best"
+    longest = (member_settings(settings) if reads_all else settings).tokens.max_length
     lengths = data.tokenised("train", kind).texts.lengths
     picture = histogram(
         lengths,

@@ -94,9 +94,9 @@ def _networks(page: Page) -> Iterator[tuple[str, TextNetwork, int]]:
 def _write_mixture(page: Page, predictor: BestPredictor) -> None:
     names = ("n-grams", *predictor.networks)
     count = len(predictor.networks)
-    networks = "a network" if count == 1 else f"{count} networks"
+    networks = "a network that also knows" if count == 1 else f"{count} networks that also know"
     page.report.paragraph(
-        f"Several members vote: a linear model of {predictor.features.size:,} n-grams, and {networks} that also know "
+        f"Several members vote: a linear model of {predictor.features.size:,} n-grams, and {networks} "
         "what usually stands around each region of words. Their logits are added, each with a weight found on the validation "
         "texts."
     )
