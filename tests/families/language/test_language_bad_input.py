@@ -75,6 +75,11 @@ def test_tied_weights_of_other_sizes(tmp_path: Path) -> None:
         train("abcde fgh" * 50, tmp_path, tie_weights=True, embedding_dim=8, hidden_size=16)
 
 
+def test_a_vocabulary_size_for_tokens_that_are_no_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="vocabulary_size is read only when tokens is words, but tokens is characters"):
+        train("abcde fgh" * 50, tmp_path, vocabulary_size=50)
+
+
 def test_a_setting_that_the_cell_does_not_read(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="weight_dropout"):
         train("abcde fgh" * 50, tmp_path, model="minlstm", weight_dropout=0.1)

@@ -37,7 +37,7 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
         DataError: The text is too short for the chunks asked for, or of one word.
         SettingsError: Settings that do not go together.
     """
-    kind = settings.data.tokens or "characters"
+    kind = settings.data.tokens
     vocabulary = Vocabulary.fit(data.parts["train"], kind, settings.data.vocabulary_size if kind == "words" else None)
     numbers = vocabulary.encode(data.parts["train"])
     _check_variety(len(set(numbers.tolist())), vocabulary, data)
@@ -48,7 +48,6 @@ def prepare(data: LanguageData, settings: LanguageSettings) -> Prepared[Language
         ngrams = _ngrams(vocabulary, data, len(numbers))
     derived: dict[str, tuple[Any, str]] = {
         **_derived(flat, vocabulary, data, len(numbers), ngrams[0]),
-        "tokens": ("characters", "no word is unknown to it"),
         "ngrams": ngrams,
     }
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
@@ -83,8 +82,8 @@ def _check_ngrams(order: int | None, vocabulary: Vocabulary, tokens: int) -> Non
     if order and tokens * vocabulary.size > MOST_KNOWN:
         raise SettingsError(
             f"{{ngrams}} needs a chance of each of {vocabulary.size:,} tokens at each of {tokens:,} places, at most "
-            f"{MOST_KNOWN:,} in all; leave it out or take smaller {{tokens}}.",
-            settings=("ngrams", "tokens"),
+            f"{MOST_KNOWN:,} in all; leave it out, or take smaller {{tokens}} or a smaller {{vocabulary_size}}.",
+            settings=("ngrams", "tokens", "vocabulary_size"),
             value=order,
         )
 

@@ -16,14 +16,17 @@ class DataSettings(Settings):
         None,
         description="a text of your own instead of SOURCE, to be learned by heart: it is repeated, and nothing is held out",
     )
-    tokens: Literal["characters", "bytes", "words", "jamo"] | None = Field(
-        None, description="what a token is; jamo are the letters that Korean syllables are made of"
+    tokens: Literal["characters", "bytes", "words", "jamo"] = Field(
+        "characters", description="what a token is; jamo are the letters that Korean syllables are made of"
     )
     vocabulary_size: int = Field(
         20_000, ge=10, le=1_000_000, description="most frequent words that get a number", read_by={"tokens": ("words",)}
     )
     held_out: float = Field(
-        0.1, gt=0, lt=0.5, description="part of the text, its end, that is never learned from and measured at the end"
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="part of SOURCE, its end, that is never learned from and measured at the end",
     )
 
 
