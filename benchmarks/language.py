@@ -117,8 +117,9 @@ def quality_of_one(recipe: dict[str, Any], seed: int, options: argparse.Namespac
         data, vocabulary = read_data(SOURCE, LanguageSettings()), run.predictor.vocabulary
         train, watched, text = (vocabulary.encode(data.parts[name]) for name in ("train", "validation", "test"))
         order = run.settings.model.ngrams
-        unwatched = NgramRows.of(KneserNey.fit(train, vocabulary.size, order)) if order else None
-        adapts = adapting(run.predictor.network, train, watched, run.device, unwatched)
+        unwatched = NgramRows.of(data.counts(vocabulary, order).model(order)) if order else None
+        known = data.known(vocabulary, order) if order else None
+        adapts = adapting(run.predictor.network, train, watched, run.device, unwatched, known)
         dynamic = adapts.nats(text[: options.dynamic_tokens], np.concatenate([train, watched]))
         return {
             "nats": evaluation["measures"]["nats"]["value"],

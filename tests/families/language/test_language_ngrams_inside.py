@@ -187,6 +187,21 @@ def test_dynamic_evaluation_leaves_the_n_grams_alone() -> None:
     assert all((tensor == before[name]).all() for name, tensor in adapts.network.named_buffers())
 
 
+def test_gradients_have_the_size_that_they_had_while_training() -> None:
+    """Of one chunk, from the definition; not the smaller one of n-grams that know the text by heart."""
+    made, numbers = network("lstm", order=3), text(21)
+    made.ngrams = NgramRows.of(KneserNey.fit(numbers, NUM_TOKENS, 3))
+    honest = cross_fitted(Counts.of(numbers, NUM_TOKENS, 3), 3, numbers)
+    read = torch.from_numpy(numbers.astype(np.int64))[None]
+    hidden, _ = made.remember(read[:, :-1], made.start(1))
+    expected = torch.autograd.grad(cross_entropy(made.score(hidden, honest[None].float()), read[:, 1:]), made.output.weight)[0]
+    place = [name for name, _ in made.named_parameters()].index("output.weight")
+    told = adapting(made, numbers, text(60, seed=1), CPU, known=honest).sizes[place]
+    by_heart = adapting(made, numbers, text(60, seed=1), CPU).sizes[place]
+    np.testing.assert_allclose(told, expected.abs(), rtol=1e-4, atol=1e-7)
+    assert by_heart.norm() < told.norm()
+
+
 def test_the_loss_is_told_without_the_companion_which_is_learned_and_thrown_away() -> None:
     made, numbers = network("lstm", order=3), text(100)
     honest = cross_fitted(Counts.of(numbers, NUM_TOKENS, 3), 3, numbers)

@@ -70,7 +70,12 @@ class Adapting:
 
 
 def adapting(
-    network: LanguageNetwork, learned: Tokens, watched: Tokens, device: Device, ngrams: NgramRows | None = None
+    network: LanguageNetwork,
+    learned: Tokens,
+    watched: Tokens,
+    device: Device,
+    ngrams: NgramRows | None = None,
+    known: Tensor | None = None,
 ) -> Adapting:
     """A network ready to adapt, with the rate that is best on the watched text.
 
@@ -80,32 +85,41 @@ def adapting(
         watched: (tokens,), the text behind it.
         device: Where to compute, in f32.
         ngrams: For a network that builds on some: such as have not read the watched text, to choose the rate with.
+        known: What n-grams that have not seen it expect of the training text, as while training: its own know it by heart, and
+            would leave next to no gradients to measure. (tokens - 1, num_tokens), log-probabilities.
     """
     own = copy.deepcopy(network).eval()
-    sizes = _gradient_sizes(own, learned, device)
+    sizes = _gradient_sizes(own, learned, known, device)
     tried = watched[:TRIED_TOKENS]
     rates = [Adapting(own, sizes, rate, device) for rate in TRIED_RATES]
     with building_on(own, ngrams):
         return min(rates, key=lambda one: float(one.nats(tried, learned).mean()))
 
 
-def _gradient_sizes(network: LanguageNetwork, learned: Tokens, device: Device) -> tuple[Tensor, ...]:
+def _gradient_sizes(network: LanguageNetwork, learned: Tokens, known: Tensor | None, device: Device) -> tuple[Tensor, ...]:
     """Root mean squares over chunks that lie all over the text."""
     squares = [torch.zeros_like(weight) for weight in network.parameters()]
     last = max(len(learned) - CHUNK - 1, 0)
     starts = np.unique(np.linspace(0, last, GATHERED).astype(int)).tolist()
     for start in starts:
-        surprise, _ = _scored(network, learned[start : start + CHUNK + 1], network.start(1), device)
+        expected = None if known is None else known[start : start + CHUNK].to(device.torch).float().unsqueeze(0)
+        surprise, _ = _scored(network, learned[start : start + CHUNK + 1], network.start(1), device, expected)
         gradients = torch.autograd.grad(surprise.mean(), tuple(network.parameters()))
         for square, gradient in zip(squares, gradients, strict=True):
             square += gradient.square()
     return tuple((square / len(starts)).sqrt() for square in squares)
 
 
-def _scored(network: LanguageNetwork, numbers: Tokens, state: Sequence[Tensor], device: Device) -> tuple[Tensor, list[Tensor]]:
-    """Nats of each token but the first, (length - 1,), and the state before the last."""
+def _scored(
+    network: LanguageNetwork, numbers: Tokens, state: Sequence[Tensor], device: Device, known: Tensor | None = None
+) -> tuple[Tensor, list[Tensor]]:
+    """Nats of each token but the first, (length - 1,), and the state before the last; `known` instead of its own n-grams'."""
     tokens = torch.from_numpy(numbers.astype(np.int64)).to(device.torch).unsqueeze(0)
-    logits, after = network(tokens[:, :-1], state)
+    if known is None:
+        logits, after = network(tokens[:, :-1], state)
+    else:
+        hidden, after = network.remember(tokens[:, :-1], state)
+        logits = network.score(hidden, known[:, : hidden.shape[1]])
     nats = functional.cross_entropy(logits[0].float(), tokens[0, 1:], reduction="none")
     return nats, [part.detach() for part in after]
 

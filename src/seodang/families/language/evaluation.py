@@ -44,7 +44,8 @@ def evaluate_data(predictor: LanguagePredictor, data: LanguageData) -> Evaluatio
     read = min(DYNAMIC_TOKENS, len(tokens))
     kept = predictor.settings.model.ngrams
     ngrams = NgramRows.of(data.counts(vocabulary, kept).model(kept)).to(predictor.device.torch) if kept else None
-    dynamic = adapting(predictor.network, train, watched, predictor.device, ngrams).nats(tokens[:read], before)
+    known = data.known(vocabulary, kept) if kept else None
+    dynamic = adapting(predictor.network, train, watched, predictor.device, ngrams, known).nats(tokens[:read], before)
     table = dynamic_table(nats[:read], dynamic)
     return Evaluation(**{**vars(found), "tables": {**found.tables, "dynamic": table}})
 

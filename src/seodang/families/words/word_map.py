@@ -15,7 +15,6 @@ from seodang.data.word_vectors import WordVectors
 
 Layout = NDArray[np.float64]
 MAP_WORDS = 10_000
-TSNE_WORDS, TSNE_WORDS_3D = 4_000, 1_000  # t-SNE of all would take minutes; PCA shows them all
 TSNE_STEPS = 500
 NEAR = 8
 PERPLEXITY = 30.0
@@ -28,17 +27,14 @@ def layouts(vectors: WordVectors, seed: int) -> Mapping[str, Layout]:
     directions = vectors.directions[:MAP_WORDS]
     if len(directions) < LEAST_WORDS or vectors.dimensions < 3:
         return {}
-    found = {}
+    # Bounded by a third of the words, as its authors advise.
+    perplexity = min(PERPLEXITY, (len(directions) - 1) / 3)
+    found: dict[str, Layout] = {}
     for axes in (2, 3):
-        found[f"PCA, {axes}-D"] = PCA(axes, random_state=seed, svd_solver="full").fit_transform(directions.astype(np.float64))
-    for axes, most in ((2, TSNE_WORDS), (3, TSNE_WORDS_3D)):
-        some = directions[:most]
-        # Bounded by a third of the words, as its authors advise.
-        perplexity = min(PERPLEXITY, (len(some) - 1) / 3)
-        start = found[f"PCA, {axes}-D"][: len(some)]
-        start = start / start[:, 0].std() * 1e-4  # as small as scikit-learn's own start from PCA
+        flat = PCA(axes, random_state=seed, svd_solver="full").fit_transform(directions.astype(np.float64))
+        start = flat / flat[:, 0].std() * 1e-4  # as small as scikit-learn's own start from PCA
         tsne = TSNE(axes, perplexity=perplexity, init=start, random_state=seed, n_jobs=1, max_iter=TSNE_STEPS)
-        found[f"t-SNE, {axes}-D"] = tsne.fit_transform(some)
+        found |= {f"PCA, {axes}-D": flat, f"t-SNE, {axes}-D": tsne.fit_transform(directions)}
     return {name: _within_one(found[name]) for name in ("t-SNE, 2-D", "PCA, 2-D", "t-SNE, 3-D", "PCA, 3-D")}
 
 
