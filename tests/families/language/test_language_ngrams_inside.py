@@ -261,8 +261,11 @@ def test_no_n_grams_where_a_text_is_learned_by_heart_or_chances_are_too_many(
     data = read_data(SAMPLE(tmp_path), LanguageSettings())
     made = prepared(data)
     assert made.settings.model.ngrams == 0 and "are too many chances to keep" in made.reasons["ngrams"]
-    with pytest.raises(SettingsError, match=r"^ngrams needs a chance of each of 23 tokens at each of .*, at most 1,000 in all"):
+    wanted = r"^ngrams needs a chance of each of 23 tokens at each of .*, at most 1,000 in all; .* take smaller tokens\.$"
+    with pytest.raises(SettingsError, match=wanted):
         prepared(data, ngrams=5)
+    with pytest.raises(SettingsError, match=r"take smaller tokens or a smaller vocabulary_size\.$"):
+        prepared(data, ngrams=5, tokens="words")
 
 
 def test_orders_out_of_bounds_are_refused() -> None:

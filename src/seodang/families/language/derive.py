@@ -80,10 +80,12 @@ def _ngrams(vocabulary: Vocabulary, data: LanguageData, tokens: int) -> tuple[in
 def _check_ngrams(order: int | None, vocabulary: Vocabulary, tokens: int) -> None:
     """Raises: SettingsError: What n-grams asked for expect of the training text would not fit."""
     if order and tokens * vocabulary.size > MOST_KNOWN:
+        words = vocabulary.kind == "words"
+        smaller = "smaller {tokens} or a smaller {vocabulary_size}" if words else "smaller {tokens}"
         raise SettingsError(
             f"{{ngrams}} needs a chance of each of {vocabulary.size:,} tokens at each of {tokens:,} places, at most "
-            f"{MOST_KNOWN:,} in all; leave it out, or take smaller {{tokens}} or a smaller {{vocabulary_size}}.",
-            settings=("ngrams", "tokens", "vocabulary_size"),
+            f"{MOST_KNOWN:,} in all; leave it out, or take {smaller}.",
+            settings=("ngrams", "tokens", *(("vocabulary_size",) if words else ())),
             value=order,
         )
 
