@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from seodang import families
 from seodang.cli.flags import given, merged
+from seodang.cli.pictures import predict_files
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
 from seodang.cli.values import write_value, write_values
 from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
@@ -76,7 +77,7 @@ def evaluate(args: Namespace) -> int:
 
 
 def predict(args: Namespace) -> int:
-    """Predict texts from the command line, a file or a pipe: one line for each.
+    """Predict texts from the command line, a file or a pipe, or files where the run's family reads such: one line for each.
 
     Raises: DataError: A text on the command line gets no answer; or a row does not, told after all others are predicted.
     """
@@ -85,6 +86,12 @@ def predict(args: Namespace) -> int:
     if args.file is None and not args.text and sys.stdin.isatty():
         raise SeodangError("Nothing to predict: give a text in quotes, --file FILE, or pipe one text a line.")
     run = _load(args)
+    if families.from_files(run.family):
+        wanted = {name: getattr(args, name) for name in families.drawings(run.family) if getattr(args, name, None)}
+        sources = args.text or ([args.file] if args.file is not None else _piped_lines())
+        refused, count = predict_files(run, sources, wanted, as_json=args.json)
+        _refuse(refused, counted(count, "file"))
+        return 0
     inputs = args.text or (_piped_lines() if args.file is None else run.inputs(args.file, **_reading(args)))
     outputs = run.predict(inputs) if args.text else run.predict_each(inputs)
     for one, output in zip(inputs, outputs, strict=True):
@@ -207,7 +214,8 @@ def _write_result(run: Run, *, quiet: bool) -> None:
     sys.stdout.flush()
     tell("next:")
     own = (f"{verb.name} {run.path}{' WORD ...' if verb.words else ''}" for verb in families.verbs(run.family))
-    for words in (f"explain {run.path}", *own, f"predict {run.path} --file FILE", f"export {run.path}"):
+    inputs = "PATH ..." if families.from_files(run.family) else "--file FILE"
+    for words in (f"explain {run.path}", *own, f"predict {run.path} {inputs}", f"export {run.path}"):
         tell(f"  seodang {words}")
 
 
@@ -299,11 +307,15 @@ def _refuse_rows(source: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> 
         for number, (one, output) in enumerate(zip(inputs, outputs, strict=True), start=1)
         if isinstance(output, Refused)
     ]
+    _refuse(refused, counted(len(inputs), "row"))
+
+
+def _refuse(refused: Sequence[tuple[str, str]], total: str) -> None:
     if refused:
         where, error = refused[0]
         places = "; ".join(place for place, _ in refused[:ROWS_NAMED]) + ("; ..." if len(refused) > ROWS_NAMED else "")
         sys.stdout.flush()  # the predictions stand before what is said of them
-        raise DataError(f"{where}: {error} (no prediction for {len(refused):,} of {counted(len(inputs), 'row')}: {places}).")
+        raise DataError(f"{where}: {error} (no prediction for {len(refused):,} of {total}: {places}).")
 
 
 def _prediction(one: Any, output: Any) -> str:

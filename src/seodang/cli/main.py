@@ -145,11 +145,20 @@ def _add_evaluate(parser: Parser, words: Sequence[str]) -> None:
 
 def _add_predict(parser: Parser, words: Sequence[str]) -> None:
     _add_run(parser, words)
-    parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
-    parser.add_argument("--file", metavar="FILE", help="file to predict, read as in training; labels are not needed")
-    _add_reading(parser, words)
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line: label, probabilities")
-    parser.add_argument("--engine", default="torch", help="torch, or onnx after `seodang export` (default torch)")
+    family = _family_among(words)
+    if family and families.from_files(family):
+        parser.add_argument("text", metavar="PATH", nargs="*", default=[], help="files and folders; left out: from a pipe")
+        parser.set_defaults(file=None)
+        for name, about in families.drawings(family).items():
+            parser.add_argument(spell(name), metavar="PNG", help=f"{about}; a folder where there are several files")
+    else:
+        parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
+        parser.add_argument("--file", metavar="FILE", help="file to predict, read as in training; labels are not needed")
+        _add_reading(parser, words)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser.add_argument(
+        "--engine", metavar="NAME", default="torch", help="torch; after `seodang export` also onnx, or what the family has more"
+    )
 
 
 def _verbs() -> dict[str, tuple[Command, str, AddArguments]]:
@@ -185,11 +194,17 @@ def _add_run(parser: Parser, words: Sequence[str]) -> None:
 
 def _add_reading(parser: Parser, words: Sequence[str]) -> None:
     """The flags that say how a file is read, of the family that the run on the command line belongs to."""
-    family = next(filter(None, (family_of_run(word) for word in words)), None)
-    if family in families.names():
+    family = _family_among(words)
+    if family:
         wanted = families.reading(family)
         add_settings(parser, (leaf for leaf in families.settings_type(family).leaves() if leaf.name in wanted))
         parser.set_defaults(reading=wanted)
+
+
+def _family_among(words: Sequence[str]) -> str | None:
+    """The family of the run on the command line, where there is one that is known."""
+    found = next(filter(None, (family_of_run(word) for word in words)), None)
+    return found if found in families.names() else None
 
 
 def family_of_run(word: str) -> str:
@@ -290,7 +305,7 @@ COMMANDS: dict[str, tuple[Command, str, AddArguments]] = {
     "train": (commands.train, "train a model on a file, a folder or a named data set", _add_train),
     "resume": (commands.resume, "go on with an interrupted training, exactly", _add_resume),
     "evaluate": (commands.evaluate, "measure a run on its test part or on other labelled data", _add_evaluate),
-    "predict": (commands.predict, "predict texts, a file, or what is piped in", _add_predict),
+    "predict": (commands.predict, "predict texts, files, or what is piped in", _add_predict),
     "explain": (commands.explain, "write the report of a run: pictures, tables, mistakes", _add_run),
     "export": (commands.export, "write a run as ONNX, proven equal", _add_run),
     "check": (commands.check, "report everything noticeable about data before training", _add_check),

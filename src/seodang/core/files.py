@@ -78,8 +78,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    """The SHA-256 of a file, as 64 hexadecimal digits; of a folder, over names and contents of all files in it."""
     digest = hashlib.sha256()
+    if path.is_dir():
+        for inner in sorted(inner for inner in path.rglob("*") if inner.is_file()):
+            digest.update(f"{inner.relative_to(path).as_posix()} {sha256(inner)}\n".encode())
+        return digest.hexdigest()
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             digest.update(block)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
 
@@ -54,3 +58,37 @@ class Finding:
     where: str
     what: str
     fix: str = ""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An image: a file, or pixels, (height, width) or (height, width, channels), of 8 or 16 bits."""
+
+    source: str | Path | NDArray[Any]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.source, str | Path | np.ndarray):
+            raise DataError(f"An image is expected, a path or an array, got {type(self.source).__name__}: {self.source!r}.")
+        if isinstance(self.source, np.ndarray) and self.source.ndim not in (2, 3):
+            raise DataError(f"An image has height, width and perhaps channels, got an array of shape {self.source.shape}.")
+
+    @property
+    def where(self) -> str:
+        """The file, for messages and for names of what is made of it; "" for pixels."""
+        return "" if isinstance(self.source, np.ndarray) else str(self.source)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which class each pixel of an image belongs to."""
+
+    shares: Mapping[str, float]
+    """The part of the pixels that each class has."""
+    confidence: float
+    """The chance of the chosen class, mean over all pixels."""
+    classes: NDArray[np.uint8] = field(repr=False)
+    """(height, width), the number of each pixel's class."""
+    confidences: NDArray[np.float32] = field(repr=False)
+    """(height, width), the chance of the chosen class."""
+    pictures: Mapping[str, Callable[[], NDArray[Any]]] = field(default_factory=dict, repr=False)
+    """What can be drawn of it, by the name of the flag that asks for it, e.g. `out` and `overlay`."""

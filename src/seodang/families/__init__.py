@@ -68,6 +68,22 @@ def own_data(name: str) -> tuple[str, ...]:
     return tuple(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "OWN_DATA", ()))
 
 
+def from_files(name: str) -> bool:
+    """Whether what a family predicts are files, such as images, instead of texts.
+
+    Raises: SeodangError: There is no such family.
+    """
+    return bool(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "FROM_FILES", False))
+
+
+def drawings(name: str) -> Mapping[str, str]:
+    """What can be drawn of a family's predictions: the name of each picture, and what is to be seen.
+
+    Raises: SeodangError: There is no such family.
+    """
+    return dict(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "DRAWINGS", {}))
+
+
 def verbs(name: str) -> tuple[Verb, ...]:
     """What a family's runs can do beside what all can, read without importing torch.
 

@@ -78,6 +78,17 @@ def calibration_interval(
     return _around(calibration_error(labels, probabilities, bins), np.concatenate(draws))
 
 
+def mean_interval(values: Floats, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float] | tuple[None, None]:
+    """Interval of the mean of a number that each row has; None twice for less than two rows.
+
+    Args: values: (rows,), finite.
+    """
+    if len(values) < 2:
+        return None, None
+    means = np.concatenate([weights @ values for weights in resampled(len(values), resamples, seed)]) / len(values)
+    return _around(float(values.mean()), means)
+
+
 def resampled(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
     """How often each row counts in each resample, in blocks of (resamples, rows), float64; each resample sums to `rows`."""
     random = np.random.default_rng(seed)

@@ -1,0 +1,1 @@
+"""Segmentation: which class does every pixel of an image belong to?"""

@@ -1,0 +1,101 @@
+"""What the images tell of the settings left open, each with its reason: nnU-Net's idea (Isensee 2021, arXiv:1809.10486)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from seodang.core.errors import SettingsError
+from seodang.core.family import Prepared
+from seodang.families.segmentation.data import Seen, SegmentationData
+from seodang.families.segmentation.patches import Scale
+from seodang.families.segmentation.settings import SegmentationSettings
+
+BASES = {"unet": 64, "unet-small": 24}
+DEPTH, LEAST_BOTTOM = 4, 8  # levels, fewer where the bottom of a piece would be smaller than so many pixels
+LARGEST_PATCH, STRIDE = 256, 16
+BATCH_PIXELS = 8 * 192 * 192  # of a step on a CPU: eight pieces of 192 x 192
+LEAST_BATCH, MOST_BATCH = 2, 16
+LEARNING_RATE = 2e-3
+STEPS = 2_000  # that training takes when nothing else is said
+TILE = 512
+LEAST_DEVIATION = 1e-3
+
+
+def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[SegmentationSettings]:
+    """Resolve settings, and fit what prediction needs again: grey values, classes.
+
+    Raises: SettingsError: The pieces are too small for so many levels.
+    """
+    flat, train = settings.to_flat(), data.parts["train"]
+    gpu = torch.cuda.is_available()
+    model = flat["model"] or ("unet" if gpu else "unet-small")
+    heights, widths = (np.array([one.shape[axis] for one in train]) for axis in (0, 1))
+    side = int(min(np.median(heights), np.median(widths)))
+    patch = flat["patch_size"] or max(STRIDE, min(LARGEST_PATCH, side - side % STRIDE))
+    depth = flat["depth"] or max(1, min(DEPTH, int(np.log2(max(patch // LEAST_BOTTOM, 2)))))
+    batch = flat["batch_size"] or int(np.clip(BATCH_PIXELS // patch**2, LEAST_BATCH, MOST_BATCH))
+    cut = sum(max(-(-one.shape[0] // patch), 1) * max(-(-one.shape[1] // patch), 1) for one in train)
+    plan = -(-cut // batch)
+    epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
+    derived: dict[str, tuple[Any, str]] = {
+        "model": (model, "for a GPU" if gpu else "for a CPU"),
+        "base_channels": (BASES[model], f"of {model}"),
+        "patch_size": (patch, f"the median image is {int(np.median(widths))} x {int(np.median(heights))} pixels"),
+        "depth": (depth, f"pieces of {patch} pixels are {patch >> depth} wide at the bottom"),
+        "batch_size": (batch, f"about {BATCH_PIXELS:,} pixels a step"),
+        "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine"),
+        "epochs": (epochs, f"{STEPS:,} steps over {cut:,} pieces" if flat["steps"] is None else "as many as the steps need"),
+        "tile_size": (TILE, "what fits into the memory of any machine"),
+    }
+    values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
+    if values["patch_size"] % 2 ** values["depth"]:
+        raise SettingsError(
+            f"{{patch_size}} must be a multiple of 2 ** {{depth}}, {2 ** values['depth']}, got {values['patch_size']}.",
+            settings=("patch_size", "depth"),
+        )
+    reasons = {name: why for name, (value, why) in derived.items() if flat[name] is None and value is not None}
+    scale = fit_scale(train)
+    preprocessing = {
+        "masks": data.code.to_json(),
+        "mean": scale.mean.tolist(),
+        "deviation": scale.deviation.tolist(),
+        "shares": class_shares(data).tolist(),
+    }
+    return Prepared(settings.replaced(**values), reasons, preprocessing)
+
+
+def fit_scale(train: tuple[Seen, ...]) -> Scale:
+    """Mean and standard deviation of each channel over all training pixels; RGB where the images differ in channels."""
+    counts = {one.shape[2] for one in train}
+    channels = {1: 1, 2: 1, 3: 3, 4: 3}.get(next(iter(counts)), next(iter(counts))) if len(counts) == 1 else 3
+    weights = np.array([one.shape[0] * one.shape[1] for one in train], np.float64)
+    weights /= weights.sum()
+    mean = weights @ np.stack([_as_channels(one.mean, channels) for one in train])
+    square = weights @ np.stack([_as_channels(one.square, channels) for one in train])
+    deviation = np.sqrt(np.maximum(square - mean**2, LEAST_DEVIATION**2))
+    return Scale(mean.astype(np.float32), deviation.astype(np.float32))
+
+
+def class_shares(data: SegmentationData) -> NDArray[np.float64]:
+    """The part of all training pixels that each class has, (classes,); they add up to 1."""
+    code = data.code
+    counts = np.zeros(code.num_classes)
+    for one in data.parts["train"]:
+        for value, count in zip(one.values.as_code(code), one.values.counts, strict=True):
+            if value is not None:
+                counts[value] += count
+    shares: NDArray[np.float64] = counts / max(counts.sum(), 1)
+    return shares
+
+
+def _as_channels(numbers: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
+    have = len(numbers)
+    if have == channels:
+        return numbers
+    if have in (2, 4):
+        return _as_channels(numbers[:-1], channels)
+    return np.repeat(numbers, channels) if have == 1 else numbers.mean(keepdims=True)

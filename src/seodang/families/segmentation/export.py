@@ -1,0 +1,221 @@
+"""Export: the network as an ONNX model for images of any size, kept only when ONNX Runtime has proven it equal.
+
+The model takes grey values as they stand in files and gives the chance of each class at each pixel. Large images are cut into
+tiles around it, which `classes.json` describes.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seodang.core.device import Device
+from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.files import write_bytes, write_json
+from seodang.data.tiles import Floats, Tiling
+from seodang.families.segmentation.masks import MaskCode
+from seodang.families.segmentation.patches import Scale
+from seodang.families.segmentation.prediction import Compute, Segmenter
+from seodang.families.segmentation.predictor import SegmentationPredictor
+from seodang.families.segmentation.settings import SegmentationSettings
+from seodang.families.segmentation.unet import UNet
+from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
+
+MODEL, CLASSES, PROOF = "model.onnx", "classes.json", "proof.json"
+OPSET = 18
+TOLERANCE = 1e-4
+PROOF_SEED = 0
+PROOF_UNITS = ((1, 4, 4), (2, 3, 7), (1, 9, 2))
+"""Batch, height and width of what is compared, sides in multiples of the network's stride."""
+
+
+class Chances(nn.Module):
+    """A network from grey values to chances: what is exported.
+
+    Args: scale: Grey values to the network's numbers.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: UNet, scale: Scale) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("mean", torch.from_numpy(scale.mean).view(-1, 1, 1))
+        self.register_buffer("deviation", torch.from_numpy(scale.deviation).view(-1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """From grey values, (batch, channels, height, width), float32, to chances, (batch, classes, height, width)."""
+        logits = self.network((images - self.mean) / self.deviation)
+        if logits.shape[1] > 1:
+            return torch.softmax(logits, 1)
+        second = torch.sigmoid(logits)
+        return torch.cat([1 - second, second], 1)
+
+
+def export_onnx(predictor: SegmentationPredictor, device: Device, folder: Path) -> Path:
+    """Write model.onnx, classes.json and proof.json.
+
+    Args:
+        predictor: A trained model.
+        device: Threads of the proof.
+        folder: Where the files go; nothing is left there when the proof fails.
+
+    Raises:
+        MissingExtraError: onnx, onnxscript or onnxruntime is not installed.
+        ExportError: The model is in no network of PyTorch, or ONNX Runtime disagrees with it.
+    """
+    need_packages()
+    network = predictor.network
+    if network is None:
+        raise ExportError("This model is exported already; load the run with engine torch.")
+    whole = Chances(copy.deepcopy(network).cpu().float(), predictor.segmenter.scale).eval()
+    try:
+        model = onnx_model(whole)
+        proof = prove(whole, model, device)
+    except ExportError:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    write_json(folder / CLASSES, classes_json(predictor, network))
+    write_json(folder / PROOF, proof)
+    write_bytes(folder / MODEL, model)
+    return folder / MODEL
+
+
+def onnx_model(whole: Chances) -> bytes:
+    """A serialized ONNX model of any number of images of any size. Raises: ExportError: The exporter refuses the network."""
+    stride, channels = whole.network.stride, len(whole.mean)
+    batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
+    with quiet_exporter():
+        try:
+            program = torch.onnx.export(
+                whole,
+                (torch.zeros(2, channels, 3 * stride, 4 * stride),),
+                dynamo=True,
+                dynamic_shapes={"images": {0: batch, 2: stride * height, 3: stride * width}},
+                input_names=["images"],
+                output_names=["chances"],
+                opset_version=OPSET,
+                verbose=False,
+            )
+        except Exception as error:  # the exporter raises what it likes
+            reason = str(error).strip().splitlines()[0][:200]
+            raise ExportError(f"This network cannot be written as ONNX: {type(error).__name__}: {reason}") from error
+        assert program is not None
+        model: bytes = program.model_proto.SerializeToString()
+        return model
+
+
+def prove(whole: Chances, model: bytes, device: Device) -> dict[str, Any]:
+    """Segment the same random images with both.
+
+    Returns: What was compared, and the largest difference of a chance.
+    Raises:  ExportError: It is above the tolerance, or ONNX Runtime refuses the model.
+    """
+    random = np.random.default_rng(PROOF_SEED)
+    session = open_session(model, device.threads)
+    mean, deviation = whole.mean.numpy(), whole.deviation.numpy()
+    shapes, worst = [], 0.0
+    for count, tall, wide in PROOF_UNITS:
+        shape = (count, len(mean), tall * whole.network.stride, wide * whole.network.stride)
+        images = (mean + deviation * random.standard_normal(shape)).astype(np.float32)
+        with torch.inference_mode():
+            expected = whole(torch.from_numpy(images)).numpy()
+        try:
+            (found,) = session.run(["chances"], {"images": images})
+        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
+            raise ExportError(f"ONNX Runtime refuses images of {shape}: {str(error).strip().splitlines()[0][:200]}") from error
+        shapes.append(list(shape))
+        worst = float(np.max([worst, np.abs(expected - found).max()]))  # not a number if either is
+    if not worst <= TOLERANCE:
+        raise ExportError(
+            f"ONNX Runtime differs from the trained network by {worst:.2g}, at most {TOLERANCE:g} is "
+            "allowed; nothing was exported."
+        )
+    return {
+        "images": shapes,
+        "largest_difference": worst,
+        "allowed_difference": TOLERANCE,
+        "compared": "the chance of each class at each pixel of ONNX Runtime and of PyTorch, in f32 on the CPU",
+        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
+    }
+
+
+def classes_json(predictor: SegmentationPredictor, network: UNet) -> dict[str, Any]:
+    """All that another program needs to turn an image into a mask."""
+    tiling = predictor.segmenter.tiling
+    return {
+        "inputs": {"images": "(batch, channels, height, width), float32, grey values as they stand in the file"},
+        "outputs": {"chances": "(batch, classes, height, width), float32, in the order of classes"},
+        "classes": list(predictor.code.names),
+        "mask_values": list(predictor.code.values),
+        "channels": predictor.segmenter.scale.channels,
+        "sides": f"height and width are multiples of {network.stride}; lengthen an image at its right and lower edge, mirrored",
+        "tiles": {"size": tiling.size, "unused_at_inner_edges": tiling.margin, "begin_at_multiples_of": tiling.stride},
+    }
+
+
+def open_chances(engine: str, folder: Path, device: Device) -> Compute:
+    """What computes an exported model's chances, from grey values.
+
+    Args: engine: "onnx" or "openvino".
+    Raises:
+        RunError: Nothing was exported. MissingExtraError: The engine is not installed.
+    """
+    path = folder / MODEL
+    if not path.is_file():
+        raise RunError(f"{folder.parent} has no exported model; run `seodang export {folder.parent}` first.")
+    if engine == "openvino":
+        return _openvino(path, device)
+    session = open_session(path.read_bytes(), device.threads)
+
+    def compute(piece: Floats) -> Floats:
+        chances: Floats = session.run(["chances"], {"images": piece[None]})[0][0]
+        return chances
+
+    return compute
+
+
+def _openvino(path: Path, device: Device) -> Compute:
+    try:
+        import openvino
+    except ImportError:
+        raise MissingExtraError(
+            "engine openvino needs openvino, which is not installed: pip install 'seodang[openvino]'."
+        ) from None
+    # In full precision: the default of some CPUs is bf16, which moves pixels whose classes are nearly as likely.
+    options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": device.threads}
+    model = openvino.Core().compile_model(path, "CPU", options)
+
+    def compute(piece: Floats) -> Floats:
+        chances: Floats = model(piece[None])[0][0]
+        return chances
+
+    return compute
+
+
+def open_exported(engine: str, folder: Path, settings: SegmentationSettings, device: Device) -> SegmentationPredictor:
+    """An exported model, ready to predict. Raises: RunError: Nothing was exported, or its description is damaged."""
+    compute = open_chances(engine, folder, device)
+    told = _told(folder / CLASSES)
+    tiles, channels = told["tiles"], int(told["channels"])
+    tiling = Tiling(tiles["size"], tiles["unused_at_inner_edges"], tiles["begin_at_multiples_of"])
+    raw = Scale(np.zeros(channels, np.float32), np.ones(channels, np.float32))  # the model scales grey values itself
+    preprocessing = _told(folder.parent / "preprocessing.json")
+    code = MaskCode.from_json(preprocessing["masks"])
+    return SegmentationPredictor(settings, code, Segmenter(compute, raw, tiling, settings.prediction.mirror), preprocessing)
+
+
+def _told(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); run `seodang export` again.") from error

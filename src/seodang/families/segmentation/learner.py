@@ -1,0 +1,75 @@
+"""How a segmentation network learns: cross-entropy and overlap, Adam, one step a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seodang.core.device import Device
+from seodang.core.learner import Learner, Validation
+from seodang.core.step import Stepper
+from seodang.families.segmentation.data import Seen, SegmentationData
+from seodang.families.segmentation.loss import dice_and_cross_entropy
+from seodang.families.segmentation.measures import Confusion, mean_dice
+from seodang.families.segmentation.patches import PatchBatch
+from seodang.families.segmentation.prediction import Segmenter
+from seodang.families.segmentation.unet import UNet
+
+
+class SegmentationLearner(Learner):
+    """A U-Net, trained by Adam (Kingma & Ba 2015, arXiv:1412.6980) with decoupled weight decay (arXiv:1711.05101).
+
+    Args: weights: How much each class counts, (num_classes,); equally without.
+    """
+
+    def __init__(
+        self,
+        network: UNet,
+        learning_rate: float,
+        weight_decay: float,
+        device: Device,
+        clip_norm: float | None,
+        weights: Tensor | None,
+    ) -> None:
+        self.network = network
+        self.weights = weights
+        self.stepper = Stepper(device, clip_norm, splittable=False)  # batch normalisation sees the whole batch
+        # Fused, because the other variants round a process's first step differently, which would end exact resume.
+        self.optimizer = torch.optim.AdamW(network.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """The network."""
+        return {"network": self.network}
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """Adam."""
+        return {"adam": self.optimizer}
+
+    def update(self, batch: PatchBatch) -> dict[str, Tensor]:
+        """One step on the pieces of a batch."""
+        self.network.train()
+        return {"loss": self.stepper.descend(batch, self._loss, self.network, self.optimizer)}
+
+    def _loss(self, batch: PatchBatch) -> Tensor:
+        return dice_and_cross_entropy(self.network(batch.images), batch.classes, self.weights)
+
+
+class SegmentationValidation(Validation):
+    """Mean Dice on whole validation images."""
+
+    monitor = "dice"
+
+    def __init__(self, segmenter: Segmenter, data: SegmentationData, seen: Sequence[Seen]) -> None:
+        self.segmenter, self.data, self.seen = segmenter, data, seen
+
+    def measure(self) -> dict[str, float]:
+        """Dice, averaged over classes of each image, then over images."""
+        num_classes = self.data.code.num_classes
+        confusions = []
+        for one in self.seen:
+            image, classes = self.data.picture(one)
+            confusions.append(Confusion.of(self.segmenter.classes(image), classes, num_classes))
+        return {"dice": mean_dice(confusions)}

@@ -1,0 +1,195 @@
+"""Which image goes with which mask: two folders with equal names, a table of pairs, or parts that each have both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from seodang.core.errors import DataError
+from seodang.core.values import Finding
+from seodang.data.image_pairs import ImagePairs
+from seodang.data.images import SUFFIXES, is_image
+from seodang.data.named import load_named, looks_like_path, names
+from seodang.data.records import counted
+from seodang.data.tables import check_exists, read_table
+
+IMAGE_FOLDERS = ("images", "image", "imgs", "img")
+MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
+PART_FOLDERS: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "valid", "val"),
+    "test": ("test", "testing"),
+}
+IMAGE_COLUMNS, MASK_COLUMNS = ("image", "images", "image_path"), ("mask", "masks", "mask_path")
+TABLES = (".csv", ".tsv")
+_ENDINGS = re.compile(r"[_-](mask|masks|label|labels|seg|segmentation|gt|manual1|img|image)$", re.IGNORECASE)
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and its mask."""
+
+    name: str
+    """What both are called, without folders and suffixes."""
+    image: Path
+    mask: Path
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """All pairs of a source by part, "all" when it has no split of its own, and what does not fit."""
+
+    parts: Mapping[str, tuple[Pair, ...]]
+    findings: tuple[Finding, ...]
+    name: str = ""
+    """Of the data set, where it has one."""
+    licence: str = ""
+
+
+def find_pairs(named: str, masks: Path | None) -> Pairs:
+    """Look for images and their masks.
+
+    Args:
+        named: A folder with `images/` and `masks/`, or with `train/`, `test/` that each have both; a folder of images, when
+            `masks` is given; a table with a column of images and one of masks; or a named data set.
+        masks: The folder of masks, where it does not stand beside the images.
+
+    Raises:
+        DataError: There is no such file, folder or data set, or none of these in it.
+        MachineError: The data set cannot be fetched.
+    """
+    source = Path(named)
+    if not source.exists() and not looks_like_path(named):
+        return _from_named(named, masks)
+    check_exists(source)
+    if masks is not None:
+        check_exists(masks)
+        return _one_part(source, masks)
+    if source.is_file():
+        return _from_table(source)
+    given = {part: found for part, names in PART_FOLDERS.items() if (found := _folder(source, names)) is not None}
+    if len(given) > 1 and "train" in given:
+        own = {part: _in_folder(folder) for part, folder in given.items()}
+        parts = {part: pairs.parts["all"] for part, pairs in own.items()}
+        return Pairs(parts, tuple(finding for pairs in own.values() for finding in pairs.findings))
+    return _in_folder(source)
+
+
+def _from_named(name: str, masks: Path | None) -> Pairs:
+    if masks is not None:
+        raise DataError(f"{{masks}}: the data set {name} has masks of its own; leave it out", settings=("masks",))
+    read = load_named(name)
+    parts = {}
+    for part, some in read.parts.items():
+        if not isinstance(some, ImagePairs):
+            fitting = ", ".join(names(task="segmentation"))
+            raise DataError(f"data set {name} has no images with masks; such are {fitting}")
+        parts[part] = tuple(Pair(*pair) for pair in some.pairs)
+    notes = tuple(Finding("note", name, note) for note in read.notes)
+    return Pairs(parts, notes, read.name, read.licence)
+
+
+def _in_folder(folder: Path) -> Pairs:
+    images, masks = _folder(folder, IMAGE_FOLDERS), _folder(folder, MASK_FOLDERS)
+    if images is None or masks is None:
+        inside = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
+        raise DataError(
+            f"{folder}: expected images/ and masks/ in it, got {inside}; name the folder of masks by {{masks}}, or give a "
+            "table with the columns image and mask",
+            settings=("masks",),
+        )
+    return _one_part(images, masks)
+
+
+def _folder(parent: Path, names: Iterable[str]) -> Path | None:
+    by_name = {path.name.lower(): path for path in parent.iterdir() if path.is_dir()}
+    return next((by_name[name] for name in names if name in by_name), None)
+
+
+def _one_part(images: Path, masks: Path) -> Pairs:
+    """Pairs by name. Images may be called like their masks, or either may end in _mask, _gt and the like."""
+    pictures, drawn = _by_name(images), _by_name(masks)
+    findings = [*pictures.findings, *drawn.findings]
+    alone = [path for name, path in pictures.files.items() if name not in drawn.files]
+    extra = [path for name, path in drawn.files.items() if name not in pictures.files]
+    if alone:
+        what = f"{counted(len(alone), 'image')} without a mask of the same name in {masks.name}/"
+        findings.append(
+            Finding("error", _names(alone), what, "add the masks, empty ones where there is nothing, or remove the images")
+        )
+    if extra:
+        what = f"{counted(len(extra), 'mask')} without an image of the same name in {images.name}/"
+        findings.append(Finding("error", _names(extra), what, "add the images or remove the masks"))
+    shared = sorted(pictures.files.keys() & drawn.files.keys())
+    if not shared:
+        raise DataError(
+            f"{images}: no image has a mask of the same name in {masks}; images are called {_names(alone) or 'nothing'}, masks "
+            f"{_names(extra) or 'nothing'}"
+        )
+    return Pairs({"all": tuple(Pair(name, pictures.files[name], drawn.files[name]) for name in shared)}, tuple(findings))
+
+
+@dataclass(frozen=True)
+class _Named:
+    files: Mapping[str, Path]
+    findings: tuple[Finding, ...]
+
+
+def _by_name(folder: Path) -> _Named:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and is_image(path.relative_to(folder)))
+    files: dict[str, Path] = {}
+    findings = []
+    for path in paths:
+        relative = path.relative_to(folder)
+        name = _ENDINGS.sub("", str(relative.with_suffix("")))
+        if name in files:
+            what = f"is called like {files[name].name}"
+            findings.append(Finding("error", f"{folder.name}/{relative}", what, "rename one of the two"))
+        files.setdefault(name, path)
+    others = [path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in SUFFIXES]
+    others = [path for path in others if not path.name.startswith(".")]
+    if others:
+        findings.append(Finding("note", f"{folder.name}/", f"{counted(len(others), 'file')} left out, no image by the name"))
+    return _Named(files, tuple(findings))
+
+
+def _from_table(path: Path) -> Pairs:
+    if path.suffix.lower() not in TABLES:
+        raise DataError(f"{path}: expected a folder with images/ and masks/, or a CSV with the columns image and mask")
+    table = read_table(path)
+    image, mask = (_column(table.columns, names, path) for names in (IMAGE_COLUMNS, MASK_COLUMNS))
+    pairs, findings = [], []
+    seen: set[str] = set()
+    for number, row in enumerate(zip(table.column(image), table.column(mask), strict=True)):
+        one, other = (path.parent / value.strip() for value in row)
+        where = table.where(number)
+        missing = [file for file in (one, other) if not file.is_file()]
+        if missing:
+            findings.append(
+                Finding("error", where, f"there is no file {missing[0]}", "paths count from the folder of the table")
+            )
+            continue
+        name = str(one.relative_to(path.parent).with_suffix("")) if one.is_relative_to(path.parent) else one.stem
+        if name in seen:
+            findings.append(Finding("error", where, f"{one.name} is there a second time", "remove one of the rows"))
+            continue
+        seen.add(name)
+        pairs.append(Pair(name, one, other))
+    if not pairs:
+        raise DataError(f"{path}: no row names an image and a mask that are there")
+    return Pairs({"all": tuple(pairs)}, tuple(findings))
+
+
+def _column(columns: Sequence[str], wanted: Sequence[str], path: Path) -> str:
+    for name in columns:
+        if name.strip().lower() in wanted:
+            return name
+    raise DataError(f"{path.name}: no column {wanted[0]}; it has {', '.join(columns)}")
+
+
+def _names(paths: Sequence[Path]) -> str:
+    shown = ", ".join(path.name for path in paths[:_NAMED])
+    return shown + (f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else "")
