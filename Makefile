@@ -4,7 +4,7 @@ FAMILY ?= text
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words
+.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words benchmark-segmentation
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	.venv/bin/python examples/demo.py $(FAMILY)
@@ -54,3 +54,7 @@ benchmark-language: .venv/installed benchmarks/.env-keras/installed  ## an hour 
 
 benchmark-words: .venv/installed benchmarks/.env-keras/installed  ## beside gensim; run it alone on the machine
 	.venv/bin/python benchmarks/words.py
+
+benchmark-segmentation: .venv/installed  ## an hour; run it alone on the machine
+	.venv/bin/python -m pip install $(PIP_FLAGS) '.[openvino]'
+	.venv/bin/python benchmarks/segmentation.py all

@@ -7,10 +7,13 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import seodang
 from seodang.cli.main import main
+from seodang.data.images import write_png
 from seodang.families.language import memory
 
 ROOT = Path(__file__).parents[1]
@@ -46,9 +49,29 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).write_text("\n".join(["text,label", *rows]) + "\n", encoding="utf-8")
     for name in ("book.txt", "shakespeare.txt", "novel.txt", "another-text.txt", "corpus.txt"):
         (tmp_path / name).write_text("\n".join(TOLD * 100) + "\n", encoding="utf-8")
+    for place, name, classes in (("cells", "masks", 2), ("more-cells", "masks", 2), ("photos", "../drawn", 3)):
+        _write_images(tmp_path / place, tmp_path / place / name, classes)
+    shutil.copytree(tmp_path / "cells" / "images", tmp_path / "folder")
+    Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
     monkeypatch.setattr(memory, "UPDATES", 2)  # what it measures is no matter here, and takes its time
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _write_images(place: Path, masks: Path, classes: int) -> None:
+    """Thirty images with squares; a folder without masks in it holds them itself."""
+    random = np.random.default_rng(0)
+    images = place / "images" if masks.parent == place else place
+    for folder in (images, masks):
+        folder.mkdir(parents=True)
+    for number in range(30):
+        mask = np.zeros((32, 40), np.uint8)
+        for one in range(1, classes):
+            row, column = random.integers(0, (20, 28))
+            mask[row : row + 10, column : column + 10] = one if classes > 2 else 255
+        light = np.repeat(mask[:, :, None] % 100, 3, 2) + random.integers(0, 100, (32, 40, 3))
+        write_png(images / f"{number}.png", light.astype(np.uint8))
+        write_png(masks / f"{number}.png", mask)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)

@@ -138,7 +138,13 @@ resume_run = resume  # `train` has a flag of the same name
 
 
 def load(
-    path: str | Path, *, device: str = "auto", precision: str = "f32", threads: int | None = None, engine: str = "torch"
+    path: str | Path,
+    *,
+    device: str = "auto",
+    precision: str = "f32",
+    threads: int | None = None,
+    engine: str = "torch",
+    **predicting: Any,
 ) -> Run:
     """A run on disk, ready to evaluate, predict, explain and export.
 
@@ -146,12 +152,13 @@ def load(
         path: The run folder.
         device, precision, threads: Where and how to compute; f32 unless asked otherwise, so that answers repeat everywhere.
         engine: "torch", or what the family can compute an exported model with ("onnx").
+        **predicting: Settings of prediction, where they are to differ from those of the training (`mirror=False`).
 
     Raises:
         RunError: The folder is missing or is not a run.
-        SettingsError: The family has no such engine.
+        SettingsError: The family has no such engine, or no such setting of prediction.
     """
-    return Run(RunFolder.open(path), choose_device(device, precision, threads), engine)
+    return Run(RunFolder.open(path), choose_device(device, precision, threads), engine, predicting)
 
 
 def check(family: str, source: str | Path = "", **settings: Any) -> list[Finding]:
@@ -165,15 +172,20 @@ def check(family: str, source: str | Path = "", **settings: Any) -> list[Finding
 class Run:
     """A run folder and the model in it, loaded on first use."""
 
-    def __init__(self, folder: RunFolder, device: Device, engine: str = "torch") -> None:
+    def __init__(
+        self, folder: RunFolder, device: Device, engine: str = "torch", predicting: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder = folder
         self.device = device
         self.engine = engine
+        self.predicting = dict(predicting or {})
         self._record = _record(folder)
         self._family = families.load(self._record["family"])
         if engine not in self._family.engines:
             known = alternatives(self._family.engines)
             raise SettingsError(f"{{engine}} must be {known}, got {engine!r}.", settings=("engine",), value=engine)
+        for name in self.predicting.keys() - set(families.predicting(self.family)):
+            raise SettingsError(f"{name} is no setting of prediction with a run of family {self.family}.", value=name)
 
     @property
     def path(self) -> Path:
@@ -197,9 +209,9 @@ class Run:
 
     @property
     def settings(self) -> Settings:
-        """The settings as resolved."""
+        """The settings as resolved, those of prediction as they were asked for since."""
         settings: Settings = _settings_from(self._family, self.folder, self._record)
-        return settings
+        return settings.replaced(**self.predicting)
 
     @property
     def evaluation(self) -> dict[str, Any]:
@@ -236,14 +248,20 @@ class Run:
         outputs = self.predict_each(inputs)
         for number, (one, output) in enumerate(zip(inputs, outputs, strict=True), start=1):
             if isinstance(output, Refused):
-                where = getattr(one, "where", "") or f"{self._family.input_type.__name__.lower()} {number} of {len(inputs)}"
+                where = (
+                    getattr(self._typed(one), "where", "")
+                    or f"{self._family.input_type.__name__.lower()} {number} of {len(inputs)}"
+                )
                 raise DataError(f"{where}: {output.error}.")
         return outputs
 
     def predict_each(self, inputs: Sequence[Any]) -> list[Any]:
         """One output for each input; in place of one that cannot be given stands a `Refused`, which says why."""
+        return self._family.predict(self.predictor, [self._typed(one) for one in inputs])
+
+    def _typed(self, one: Any) -> Any:
         kind = self._family.input_type
-        return self._family.predict(self.predictor, [one if isinstance(one, kind) else kind(one) for one in inputs])
+        return one if isinstance(one, kind) else kind(one)
 
     def inputs(self, source: str | Path, **reading: Any) -> list[Any]:
         """The inputs in a file, read as in training unless told otherwise (`text_column=...`); no labels are needed."""

@@ -152,7 +152,8 @@ def test_registry_is_sorted_and_whole() -> None:
     assert names("text") == ("imdb", "newsgroups", "nsmc", "nsmc-rebuilt", "reuters-r52", "rotten-tomatoes")
     assert names("corpus") == ("tiny-shakespeare", "wikipedia-sample")
     assert names("word-test") == ("google-analogies", "men", "simlex-999", "wordsim-353")
-    assert names() == tuple(sorted(names("text") + names("corpus") + names("word-test")))
+    assert names("segmentation") == ("drawn-cells", "dsb2018")
+    assert names() == tuple(sorted(names("text") + names("corpus") + names("word-test") + names("segmentation")))
     for name in names():
         entry = describe(name)
         assert entry.licence
@@ -166,7 +167,7 @@ def test_registry_is_sorted_and_whole() -> None:
     ("name", "message"),
     [
         ("imbd", r"imbd: no such file, and no data set has this name\. Did you mean imdb\?"),
-        ("zzz", r"There are google-analogies, imdb, "),
+        ("zzz", r"There are drawn-cells, dsb2018, google-analogies, imdb, "),
     ],
 )
 def test_unknown_name(name: str, message: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seodang import families
-from seodang.cli.flags import given, merged
+from seodang.cli.flags import PREFIX, given, merged
 from seodang.cli.pictures import predict_files
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
 from seodang.cli.values import write_value, write_values
@@ -221,14 +221,20 @@ def _write_result(run: Run, *, quiet: bool) -> None:
 
 def _reading(args: Namespace) -> Mapping[str, Any]:
     """The flags that say how another file than the training's is read."""
-    return {name: getattr(args, name) for name in getattr(args, "reading", ()) if hasattr(args, name)}
+    return _chosen(args, getattr(args, "reading", ()))
+
+
+def _chosen(args: Namespace, names: Sequence[str]) -> dict[str, Any]:
+    """Those of some settings that are given as flags."""
+    return {name: vars(args)[PREFIX + name] for name in names if PREFIX + name in vars(args)}
 
 
 def _load(args: Namespace) -> Run:
     from seodang import api
 
     engine = getattr(args, "engine", "torch")
-    return api.load(args.run, device=args.device, precision=args.precision, threads=args.threads, engine=engine)
+    place = {"device": args.device, "precision": args.precision, "threads": args.threads}
+    return api.load(args.run, **place, engine=engine, **_chosen(args, getattr(args, "predicting", ())))
 
 
 def _preset(family: str, name: str | None) -> Mapping[str, Any]:

@@ -151,6 +151,9 @@ def _add_predict(parser: Parser, words: Sequence[str]) -> None:
         parser.set_defaults(file=None)
         for name, about in families.drawings(family).items():
             parser.add_argument(spell(name), metavar="PNG", help=f"{about}; a folder where there are several files")
+        predicting = families.predicting(family)
+        add_settings(parser, (leaf for leaf in families.settings_type(family).leaves() if leaf.name in predicting))
+        parser.set_defaults(predicting=predicting)
     else:
         parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
         parser.add_argument("--file", metavar="FILE", help="file to predict, read as in training; labels are not needed")

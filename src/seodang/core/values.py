@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from seodang.core.errors import DataError
+
+if TYPE_CHECKING:  # `seodang --help` must not wait for NumPy
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,15 @@ class Image:
     source: str | Path | NDArray[Any]
 
     def __post_init__(self) -> None:
-        if not isinstance(self.source, str | Path | np.ndarray):
+        if not isinstance(self.source, str | Path) and not hasattr(self.source, "ndim"):
             raise DataError(f"An image is expected, a path or an array, got {type(self.source).__name__}: {self.source!r}.")
-        if isinstance(self.source, np.ndarray) and self.source.ndim not in (2, 3):
+        if not isinstance(self.source, str | Path) and self.source.ndim not in (2, 3):
             raise DataError(f"An image has height, width and perhaps channels, got an array of shape {self.source.shape}.")
 
     @property
     def where(self) -> str:
         """The file, for messages and for names of what is made of it; "" for pixels."""
-        return "" if isinstance(self.source, np.ndarray) else str(self.source)
+        return str(self.source) if isinstance(self.source, str | Path) else ""
 
 
 @dataclass(frozen=True)

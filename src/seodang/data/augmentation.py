@@ -80,14 +80,13 @@ class Warp:
         Args: image: (height, width, channels).
         Returns: (height, width, channels), float32.
         """
-        down, across = _reached(self.rows, image.shape[0]), _reached(self.columns, image.shape[1])
+        rows, columns = _mirrored(self.rows, image.shape[0]), _mirrored(self.columns, image.shape[1])
+        down, across = _reached(rows), _reached(columns)
         region = torch.from_numpy(image[down, across].astype(np.float32)).permute(2, 0, 1).unsqueeze(0)
         height, width = region.shape[2:]
-        places = np.stack(
-            [_from_minus_one(self.columns - across.start, width), _from_minus_one(self.rows - down.start, height)], 2
-        )
+        places = np.stack([_from_minus_one(columns - across.start, width), _from_minus_one(rows - down.start, height)], 2)
         grid = torch.from_numpy(places).unsqueeze(0)
-        piece = functional.grid_sample(region, grid, mode="bilinear", padding_mode="reflection", align_corners=True)
+        piece = functional.grid_sample(region, grid, mode="bilinear", padding_mode="border", align_corners=True)
         return piece[0].permute(1, 2, 0).numpy()
 
     def nearest(self, mask: NDArray[Any]) -> NDArray[Any]:
@@ -104,7 +103,7 @@ def recoloured(piece: Floats, random: Generator, how: Augmentation) -> Floats:
     """
     channels = piece.shape[2]
     if how.contrast:
-        piece = piece * np.exp(how.contrast * random.standard_normal(dtype=np.float32))
+        piece = piece * np.float32(np.exp(how.contrast * random.standard_normal(dtype=np.float32)))
     if how.brightness:  # the light changes for all, its colour a little
         piece = piece + how.brightness * random.standard_normal(dtype=np.float32)
         piece = piece + 0.5 * how.brightness * random.standard_normal(channels, np.float32)
@@ -113,9 +112,9 @@ def recoloured(piece: Floats, random: Generator, how: Augmentation) -> Floats:
     return piece
 
 
-def _reached(places: Floats, length: int) -> slice:
-    """What of an axis of an image some places lie in or next to."""
-    return slice(int(np.clip(places.min(), 0, length - 1)), int(np.clip(np.ceil(places.max()), 0, length - 1)) + 1)
+def _reached(places: Floats) -> slice:
+    """What of an axis of an image some places on it lie in or next to."""
+    return slice(int(places.min()), int(np.ceil(places.max())) + 1)
 
 
 def _from_minus_one(places: Floats, length: int) -> Floats:

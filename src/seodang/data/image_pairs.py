@@ -59,7 +59,7 @@ def read_drawn_cells(fetched: Fetched) -> dict[str, ImagePairs]:
     folder = data_folder("drawn-cells") / "1"
     if not folder.is_dir():
         _once(folder, _draw)
-    return {part: _pairs(folder / part) for part in DRAWN}
+    return {part: _pairs(folder / part, folder) for part in DRAWN}
 
 
 def pairs_hash(part: ImagePairs) -> str:
@@ -78,7 +78,7 @@ def _pair_hash(pair: tuple[str, Path, Path]) -> str:
 
 
 def _split(folder: Path) -> dict[str, ImagePairs]:
-    pairs = _pairs(folder).pairs
+    pairs = _pairs(folder, folder).pairs
     parts = assign([name for name, _, _ in pairs], FOUR_TO_ONE)
     return {
         part: ImagePairs(tuple(pair for pair, chosen in zip(pairs, parts, strict=True) if chosen == part))
@@ -86,12 +86,13 @@ def _split(folder: Path) -> dict[str, ImagePairs]:
     }
 
 
-def _pairs(folder: Path) -> ImagePairs:
+def _pairs(folder: Path, whole: Path) -> ImagePairs:
+    """All pairs of a folder, which is a part of what is fetched or made as a whole."""
     images = sorted((folder / "images").glob("*.png"))
     missing = next((image for image in images if not (folder / "masks" / image.name).is_file()), None)
     if missing is not None or not images:
         what = f"masks/{missing.name}" if missing is not None else "images/*.png"
-        raise DataError(f"{folder}: {what} is missing; fetch the data set again")
+        raise DataError(f"{folder}: {what} is missing; delete {whole} and ask for the data set again")
     return ImagePairs(tuple((image.stem, image, folder / "masks" / image.name) for image in images))
 
 
@@ -100,9 +101,13 @@ def _once(folder: Path, make: Callable[[Path], None]) -> None:
     with machine_errors(folder):
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
+            beside.chmod(0o755)  # the cache may be shared
             make(beside)
-            if not folder.is_dir():
+            try:
                 beside.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # another process was first
+                    raise
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
@@ -135,10 +140,16 @@ def _join_nuclei(path: Path, folder: Path) -> None:
                 masks = [one for one in unpacked if one.parent.name == "masks"]
                 if len(image) != 1 or not masks:
                     raise DataError(
-                        f"{path.name}: {name} has {len(image)} images and {len(masks)} masks; expected one and some"
+                        f"{path.name}: expected one image and some masks of {name}, got {len(image)} and {len(masks)}"
                     )
-                together = np.any([read_drawn(mask).values[:, :, 0] > 0 for mask in masks], 0)
-                write_png(folder / "images" / f"{name}.png", with_channels(read_image(image[0]), 3))
+                pixels = with_channels(read_image(image[0]), 3)
+                together = np.zeros(pixels.shape[:2], bool)
+                for mask in masks:
+                    nucleus = read_drawn(mask).values[:, :, 0] > 0
+                    if nucleus.shape != together.shape:
+                        raise DataError(f"{path.name}: a mask of {name} is not of the size of the image")
+                    together |= nucleus
+                write_png(folder / "images" / f"{name}.png", pixels)
                 write_png(folder / "masks" / f"{name}.png", together.astype(np.uint8) * 255)
-    except (zipfile.BadZipFile, zlib.error) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise DataError(f"{path.name}: damaged archive ({error}); delete {path} and fetch it again") from error

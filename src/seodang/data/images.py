@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import struct
 import sys
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,40 +27,34 @@ Pixels = NDArray[Any]
 """(height, width, channels): uint8, uint16 or float32."""
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp", ".gif")
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "GIF")
+FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "BMP", "GIF")  # MPO, of many cameras, is opened as JPEG
 MOST_PIXELS = 1 << 28
 """Of one image, 268 megapixels: what claims more is refused before anything of it is unpacked."""
 _ORIENTATION = 0x0112  # the EXIF tag
+_BITS, _PLANAR = 258, 284  # TIFF tags
+_GREY_ALPHA = "LA;16B"
 _OTHER_HALF = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _PLAIN_MODES = {"1": "L", "L": "L", "LA": "LA", "RGB": "RGB", "RGBA": "RGBA", "I;16": "I;16", "I;16B": "I;16", "F": "F"}
+_DAMAGE = (  # what Pillow raises over files that are not as they should be
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
 _limit = Lock()
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """What an image's header tells."""
-
-    width: int
-    height: int
-    channels: int
-    bits: int
-    """Of a channel: 8, 16 or 32."""
 
 
 def is_image(path: Path) -> bool:
     """Whether a file is an image by its name; hidden files are none."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def image_facts(path: Path) -> ImageFacts:
-    """What the header tells, upright; nothing is unpacked. Raises as `read_image` does."""
-    with _opened(path) as image:
-        width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) > 4:  # lies on its side
-            width, height = height, width
-        wide = _sixteen_bits(image)
-        channels = len(Image.getmodebandnames("RGB" if image.mode in ("P", "CMYK", "YCbCr", "LAB", "HSV") else image.mode))
-        return ImageFacts(width, height, channels, 32 if image.mode in ("F", "I") else 16 if wide else 8)
 
 
 def read_image(path: Path) -> Pixels:
@@ -119,18 +116,46 @@ def _opened(path: Path) -> Iterator[ImageFile]:
     """An image whose size is bearable; whatever is wrong with it, now or while it is read, as an error of ours."""
     name = path.name
     try:
-        with warnings.catch_warnings(), _header(path) as image:
-            warnings.simplefilter("ignore")  # of damaged EXIF data, which are of no use to us
+        with _quiet, _header(path) as image:
             _check_size(path, image)
+            _check_kind(path, image)
             yield image
     except DataError:
         raise
     except UnidentifiedImageError as error:
         raise DataError(f"{name} {_what_instead(path)}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # a place before the file's beginning
             raise MachineError(f"{path} cannot be read: {error.strerror}") from error
         raise DataError(f"{name} is damaged or cut short ({error}); copy or export it again") from error
+
+
+class _Quiet:
+    """No warnings of damaged EXIF data, which are of no use to us, while any thread reads an image.
+
+    `warnings.catch_warnings` alone holds for the whole process: threads that leave it in another order than they came leave
+    warnings off for good.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.readers, self.silence = Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.readers == 0:
+                self.silence = warnings.catch_warnings()
+                self.silence.__enter__()
+                warnings.simplefilter("ignore")
+            self.readers += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self.lock:
+            self.readers -= 1
+            if self.readers == 0:
+                self.silence.__exit__(None, None, None)
+
+
+_quiet = _Quiet()
 
 
 def _header(path: Path) -> ImageFile:
@@ -141,7 +166,9 @@ def _header(path: Path) -> ImageFile:
     with _limit:
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=FORMATS)
+            image = Image.open(path, formats=FORMATS)
+            image.filename = ""  # files with a name are mapped into memory, which garbles TIFF that lies on its side
+            return image
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
@@ -158,6 +185,15 @@ def _check_size(path: Path, image: ImageFile) -> None:
         raise DataError(f"{path.name} holds {frames} pictures; save the one that is meant as a file of its own")
 
 
+def _check_kind(path: Path, image: ImageFile) -> None:
+    """Pillow reads one byte of two of such files, and does not say so."""
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == 2 and max(tags.get(_BITS, (8,))) > 8:
+        raise DataError(
+            f"{path.name} is a 16-bit TIFF of one plane a channel, which is not read; save it with channels interleaved"
+        )
+
+
 def _what_instead(path: Path) -> str:
     if path.stat().st_size == 0:
         return "is empty: expected an image, got 0 bytes"
@@ -167,6 +203,8 @@ def _what_instead(path: Path) -> str:
         return "is a HEIC or AVIF image, which is not read; save it as PNG or JPEG"
     if start.startswith(b"%PDF"):
         return "is a PDF document; save its pictures as PNG"
+    if start[:4] in (b"II*\0", b"MM\0*"):
+        return "is cut short, or a kind of TIFF that is not read; save it again with 8 or 16 bits a channel, or as PNG"
     return "is no image that can be read (PNG, JPEG, TIFF, WebP, BMP, GIF), or its beginning is damaged"
 
 
@@ -182,8 +220,12 @@ def _read_sixteen(path: Path, image: ImageFile) -> Pixels:
     """Both bytes of every channel: Pillow keeps one of them, the higher, so the file is read again as if turned round."""
     higher = _array(image)
     with _header(path) as again:
-        again.tile = [tile._replace(args=_turned(tile.args)) for tile in again.tile]
-        lower = _array(again)
+        if again.tile[0].args == _GREY_ALPHA:  # has no other order, but as many bytes as four channels of one
+            again.tile = [tile._replace(args="RGBA") for tile in again.tile]
+            higher, lower = np.split(_array(again)[:, :, [0, 2, 1, 3]], 2, 2)
+        else:
+            again.tile = [tile._replace(args=_turned(tile.args)) for tile in again.tile]
+            lower = _array(again)
     whole: Pixels = higher.astype(np.uint16) << 8 | lower
     return whole
 

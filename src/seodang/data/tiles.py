@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 _SHARPNESS = 8.0  # a tile's weight falls along a Gaussian of an eighth of its blended part, as in nnU-Net (Isensee et al. 2021)
 _LEAST_WEIGHT = 1e-3
+_BLENDED = 0.125  # of what is used of a tile is blended with the next; what both know in full needs no more
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Tiling:
         """Where the tiles of an axis begin; `length` is a multiple of `stride`."""
         if length <= self.size:
             return [0]
-        step = max((self.size - 2 * self.margin) // (2 * self.stride), 1) * self.stride  # half of what is used
+        used = self.size - 2 * self.margin
+        step = max(int(used * (1 - _BLENDED)) // self.stride, 1) * self.stride
         last = length - self.size
         return [*range(0, last, step), last]
 

@@ -76,6 +76,14 @@ def from_files(name: str) -> bool:
     return bool(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "FROM_FILES", False))
 
 
+def predicting(name: str) -> tuple[str, ...]:
+    """Names of the settings of prediction that may be changed after training.
+
+    Raises: SeodangError: There is no such family.
+    """
+    return tuple(getattr(importlib.import_module(f"{__name__}.{_known(name)}.settings"), "PREDICTING", ()))
+
+
 def drawings(name: str) -> Mapping[str, str]:
     """What can be drawn of a family's predictions: the name of each picture, and what is to be seen.
 

@@ -26,10 +26,11 @@ from seodang.families.segmentation.settings import SegmentationSettings
 KEPT_BYTES = 2 << 30
 """Of images and masks that stay in memory; others are read again whenever they are wanted."""
 LOOKING_THREADS = 4  # unpacking is done outside Python's lock
+MOMENT_ROWS = 1 << 20
 PARTS = ("train", "validation", "test")
 NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
-_NAMED = 3
-_MANY_VALUES, _FEW_VALUES = 64, 12  # a photograph has more, a mask has fewer
+_NAMED, _LONG = 3, 200  # names in a finding, and letters of each
+_MANY_VALUES = 64  # a photograph has more, a mask has fewer
 
 
 class Labelled(NamedTuple):
@@ -123,7 +124,7 @@ def read_data(source: str, settings: SegmentationSettings) -> SegmentationData:
             f"{first.where}: {first.what}; {first.fix}{more}" if first.fix else f"{first.where}: {first.what}{more}"
         )
     assert looked.code is not None, "without a code there is an error"
-    parts = split_pairs(looked.seen, source)
+    parts = split_pairs(looked.seen)
     notes = tuple(f"{finding.where}: {finding.what}" for finding in looked.findings if finding.severity != "error")
     return SegmentationData(looked.name or Path(source).name, parts, looked.code, notes, looked.licence)
 
@@ -164,6 +165,7 @@ def look(source: str, settings: SegmentationSettings) -> Looked:
         findings.append(Finding("note", source, f"masks are read as {code.described()}"))
         findings += _empty(everything, code)
     findings += _channels(everything)
+    findings += _too_few(seen, source)
     ordered = tuple(sorted(findings, key=lambda one: ("error", "warning", "note").index(one.severity)))
     return Looked(seen, code, ordered, pairs.name, pairs.licence)
 
@@ -189,12 +191,10 @@ def labelled_images(source: str, settings: SegmentationSettings, code: MaskCode)
             raise DataError(f"{where}: {error}") from error
 
 
-def split_pairs(seen: Mapping[str, Sequence[Seen]], source: str) -> dict[str, tuple[Seen, ...]]:
+def split_pairs(seen: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:
     """Training, validation and test, by a hash of the name; parts that the source has stay as they are.
 
     Images that are alike to the pixel go where the first of them goes, so that equals never part.
-
-    Raises: DataError: A part gets no image.
     """
     parts: dict[str, list[Seen]] = {part: list(seen.get(part, ())) for part in PARTS}
     rest, fractions = list(seen.get("all", ())), EIGHTY_TEN_TEN
@@ -209,13 +209,27 @@ def split_pairs(seen: Mapping[str, Sequence[Seen]], source: str) -> dict[str, tu
         chosen = assign([first[one.image_digest] for one in rest], fractions)
         for one, part in zip(rest, chosen, strict=True):
             parts[str(part)].append(one)
+        _fill(parts, fractions)
+    return {part: tuple(some) for part, some in parts.items()}
+
+
+def _fill(parts: dict[str, list[Seen]], fractions: Mapping[str, float]) -> None:
+    """Give a part that a hash left empty, as happens to few images, one of the largest part's; equals stay together."""
+    for part in fractions:
+        largest = max(fractions, key=lambda name: len(parts[name]))
+        if not parts[part] and len({one.image_digest for one in parts[largest]}) > 1:
+            chosen = min(parts[largest], key=lambda one: one.digest).image_digest
+            parts[part] = [one for one in parts[largest] if one.image_digest == chosen]
+            parts[largest] = [one for one in parts[largest] if one.image_digest != chosen]
+
+
+def _too_few(seen: Mapping[str, Sequence[Seen]], source: str) -> Iterator[Finding]:
+    parts = split_pairs(seen)
     for part, some in parts.items():
         if not some:
-            total = sum(map(len, parts.values()))
-            raise DataError(
-                f"{source}: the {part} part gets none of {counted(total, 'image')}; add images, ten at least are needed"
-            )
-    return {part: tuple(some) for part, some in parts.items()}
+            what = f"the {part} part gets none of {counted(sum(map(len, parts.values())), 'image')}"
+            yield Finding("error", source, what, "add images, three different ones at least are needed")
+            return
 
 
 def _look_at(pair: Pair) -> Seen | Finding:
@@ -230,11 +244,15 @@ def _look_at(pair: Pair) -> Seen | Finding:
         return Finding("error", where, what)
     if image.shape[:2] != drawn.values.shape[:2]:
         return _size_finding(where, pair, image, drawn.values)
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        where = f"{pair.image.parent.name}/{pair.image.name}"
+        return Finding("error", where, "has pixels that are no finite number", "repair or remove it")
     flat = image.reshape(-1, image.shape[2])
-    pixels = hashlib.blake2b(image.tobytes(), digest_size=16)
+    pixels = hashlib.blake2b(f"{image.shape} {image.dtype.name}".encode(), digest_size=16)
+    pixels.update(image.tobytes())
     image_digest = pixels.hexdigest()
     pixels.update(drawn.values.tobytes())
-    numbers = flat.astype(np.float64)
+    mean, square = _moments(flat)
     return Seen(
         pair,
         (image.shape[0], image.shape[1], image.shape[2]),
@@ -242,10 +260,20 @@ def _look_at(pair: Pair) -> Seen | Finding:
         pixels.hexdigest(),
         image_digest,
         values,
-        numbers.mean(0),
-        (numbers**2).mean(0),
-        len(np.unique(flat[:, 0])) > _MANY_VALUES,
+        mean,
+        square,
+        len(np.unique(flat[:MOMENT_ROWS, 0])) > _MANY_VALUES,
     )
+
+
+def _moments(flat: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of values and of their squares, (channels,), some pixels at a time, so that large images need no copy of theirs."""
+    sums = np.zeros((2, flat.shape[1]))
+    for first in range(0, len(flat), MOMENT_ROWS):
+        numbers = flat[first : first + MOMENT_ROWS].astype(np.float64)
+        sums += numbers.sum(0), (numbers**2).sum(0)
+    mean, square = sums / len(flat)
+    return mean, square
 
 
 def _size_finding(where: str, pair: Pair, image: Pixels, mask: Pixels) -> Finding:
@@ -275,19 +303,18 @@ def _twins(seen: Mapping[str, Sequence[Seen]]) -> Iterator[Finding]:
     groups = [group for group in where.values() if len(group) > 1]
     across = [group for group in groups if len({part for part, _ in group}) > 1]
     for group in across:
-        names = listed([f"{part}/{one.pair.image.name}" for part, one in group])
+        names = listed([f"{part}/{one.pair.image.name}" for part, one in group], _NAMED, _LONG)
         yield Finding("error", names, "the same image in several parts", "keep it in one of them")
     within = [group for group in groups if group not in across]
     if within:
-        names = listed([" = ".join(one.pair.image.name for _, one in group) for group in within], _NAMED, 80)
+        names = listed([" = ".join(one.pair.image.name for _, one in group) for group in within], _NAMED, _LONG)
         yield Finding("warning", names, f"{counted(len(within), 'image')} there more than once; they stay in one part")
 
 
 def _empty(seen: Sequence[Seen], code: MaskCode) -> Iterator[Finding]:
-    background = code.values[0]
-    empty = [one for one in seen if not code.blurred and set(one.values.values.tolist()) <= {background, code.ignored}]
+    empty = [one for one in seen if set(one.values.as_code(code)) <= {0, None}]
     if empty:
-        names = listed([one.pair.mask.name for one in empty], _NAMED)
+        names = listed([one.pair.mask.name for one in empty], _NAMED, _LONG)
         yield Finding("warning", names, f"{counted(len(empty), 'mask')} all background", "fine where there is nothing to find")
 
 
@@ -295,12 +322,14 @@ def _channels(seen: Sequence[Seen]) -> Iterator[Finding]:
     by_count: dict[tuple[int, str], list[str]] = defaultdict(list)
     for one in seen:
         by_count[one.shape[2], one.depth].append(one.pair.image.name)
+    usual = max(by_count, key=lambda kind: len(by_count[kind]))
+    others = listed([name for kind, names in by_count.items() if kind != usual for name in names], _NAMED, _LONG)
     if len({depth for _, depth in by_count}) > 1:
         kinds = ", ".join(f"{len(names):,} of {channels} channels of {depth}" for (channels, depth), names in by_count.items())
-        yield Finding("error", "images", f"of different depths: {kinds}", "export all with equally many bits")
+        yield Finding("error", others, f"images of different depths: {kinds}", "export all with equally many bits")
     elif len(by_count) > 1 and not {channels for channels, _ in by_count} <= {1, 2, 3, 4}:
         kinds = ", ".join(f"{len(names):,} of {channels}" for (channels, _), names in by_count.items())
-        yield Finding("error", "images", f"of different numbers of channels: {kinds}", "export all with equally many")
+        yield Finding("error", others, f"images of different numbers of channels: {kinds}", "export all with equally many")
     elif len(by_count) > 1:
         kinds = ", ".join(f"{len(names):,} of {channels}" for (channels, _), names in by_count.items())
         yield Finding("note", "images", f"of different numbers of channels ({kinds}); all are read as RGB")

@@ -21,7 +21,7 @@ BATCH_PIXELS = 8 * 192 * 192  # of a step on a CPU: eight pieces of 192 x 192
 LEAST_BATCH, MOST_BATCH = 2, 16
 LEARNING_RATE = 2e-3
 STEPS = 2_000  # that training takes when nothing else is said
-TILE = 512
+TILE, SMALL_TILE, FEW_CLASSES = 1024, 512, 8
 LEAST_DEVIATION = 1e-3
 
 
@@ -49,7 +49,10 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
         "batch_size": (batch, f"about {BATCH_PIXELS:,} pixels a step"),
         "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine"),
         "epochs": (epochs, f"{STEPS:,} steps over {cut:,} pieces" if flat["steps"] is None else "as many as the steps need"),
-        "tile_size": (TILE, "what fits into the memory of any machine"),
+        "tile_size": (
+            TILE if data.code.num_classes <= FEW_CLASSES else SMALL_TILE,
+            f"{data.code.num_classes} classes of a row of tiles fit into the memory of any machine",
+        ),
     }
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
     if values["patch_size"] % 2 ** values["depth"]:

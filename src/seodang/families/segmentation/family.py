@@ -22,7 +22,7 @@ from seodang.families.segmentation.pacing import pace
 from seodang.families.segmentation.prediction import network_chances
 from seodang.families.segmentation.predictor import SegmentationPredictor
 from seodang.families.segmentation.settings import PRESETS, SegmentationSettings
-from seodang.families.segmentation.training import build_network, make_segmenter, stored_scale, train_network
+from seodang.families.segmentation.training import build_network, fast_network, make_segmenter, stored_scale, train_network
 from seodang.families.segmentation.yardstick import fit_yardstick
 
 SegmentationTrained = Trained[SegmentationSettings]
@@ -87,7 +87,7 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
     def predictor(self, trained: SegmentationTrained) -> SegmentationPredictor:
         """The network with trained weights."""
         settings, preprocessing = trained.settings, trained.preprocessing
-        network = build_network(settings, preprocessing).to(trained.device.torch).eval()
+        network = fast_network(build_network(settings, preprocessing), trained.device).eval()
         restore_modules({"network": network}, trained.weights["train"])
         compute = network_chances(network, trained.device)
         segmenter = make_segmenter(network, stored_scale(preprocessing), settings, compute, settings.prediction.mirror)

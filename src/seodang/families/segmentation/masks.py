@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
-from seodang.data.images import Drawn
+from seodang.data.images import Drawn, Pixels
 
 Classes = NDArray[np.uint8]
 """(height, width), the number of the class of each pixel; `IGNORED` where nothing is known."""
@@ -48,8 +48,14 @@ class MaskCode:
 
     def read(self, drawn: Drawn) -> Classes:
         """The classes of a mask's pixels. Raises: DataError: It has values that are no class; names some."""
+        if self.kind != "colours" and _has_colour(drawn):
+            raise DataError(f"it has colours, and these masks have {self.described()}")
+        if drawn.palette is not None and self.colours:
+            self._check_palette(drawn.values, drawn.palette)
         numbers = _numbers(drawn, self.kind == "colours")
-        if self.blurred:
+        if self.blurred and drawn.lossy:
+            if not MaskValues.of(drawn).blurred:
+                raise DataError("it is not black and white, as these masks are")
             return (numbers >= _HALF).astype(np.uint8)
         order = np.argsort(self.values)
         known = np.array(self.values)[order]
@@ -67,6 +73,15 @@ class MaskCode:
                 f"{_listed(self.values, self.kind)}"
             )
         return classes
+
+    def _check_palette(self, places: Pixels, palette: NDArray[np.uint8]) -> None:
+        for value, colour in zip(self.values, self.colours, strict=True):
+            other = palette[value] if value < len(palette) else np.zeros(3, np.uint8)
+            if (other != colour).any() and (places == value).any():
+                raise DataError(
+                    f"place {value} of its palette is {_hexadecimal(other)}, and {_hexadecimal(colour)} in these masks; "
+                    "save all masks with one palette, or as RGB"
+                )
 
     def to_json(self) -> dict[str, Any]:
         """For `preprocessing.json`."""
@@ -148,10 +163,14 @@ def recognise(masks: Sequence[MaskValues], names: Sequence[str] = (), ignored: i
     Raises: DataError: The values tell no code, or as many classes as there are names.
     """
     if all(mask.blurred for mask in masks):
+        light = np.concatenate([mask.values for mask in masks]) >= _HALF
+        if ignored is not None:
+            raise DataError(f"the masks are JPEG files, which blur values, so {ignored} cannot be ignored; save them as PNG")
+        if light.all() or not light.any():
+            raise DataError(f"all masks hold {'white' if light.all() else 'black'} alone, so there is nothing to tell apart")
         return _named_code(MaskCode("two values", (0, 255), (), None, blurred=True), names)
     coloured = any(mask.coloured for mask in masks)
     values = np.unique(np.concatenate([mask.as_colours() if coloured else mask.values for mask in masks]))
-    palette = next((mask.palette for mask in masks if mask.palette is not None), None)
     if ignored is not None:
         values = values[values != ignored]
     if len(values) > MOST_CLASSES:
@@ -164,6 +183,9 @@ def recognise(masks: Sequence[MaskValues], names: Sequence[str] = (), ignored: i
     if len(values) < 2:
         only = _named(int(values[0]), "colours" if coloured else "grey values") if len(values) else "nothing"
         raise DataError(f"all masks hold {only} alone, so there is nothing to tell apart")
+    palette = _common_palette(masks)
+    if palette is not None and coloured:
+        raise DataError("some masks have a palette and others colours; save all of them in one way")
     if coloured:
         kind: Kind = "colours"
     elif palette is not None:
@@ -175,13 +197,28 @@ def recognise(masks: Sequence[MaskValues], names: Sequence[str] = (), ignored: i
         kind = "class numbers" if _consecutive(values[values != ignored]) else "grey values"
     classes = tuple(int(value) for value in values if value != ignored)
     if kind == "class numbers":
-        classes = tuple(range(classes[-1] + 1))
+        classes = tuple(value for value in range(classes[0], classes[-1] + 1) if value != ignored)
     colours: tuple[tuple[int, int, int], ...] = ()
     if kind == "colours":
         colours = tuple((value >> 16, value >> 8 & 255, value & 255) for value in classes)
     elif palette is not None and max(classes) < len(palette):
         colours = tuple((int(r), int(g), int(b)) for r, g, b in palette[list(classes)])
     return _named_code(MaskCode(kind, classes, (), ignored, colours=colours), names)
+
+
+def _common_palette(masks: Sequence[MaskValues]) -> NDArray[np.uint8] | None:
+    """The longest. Raises: DataError: A place that two masks use is of one colour in one and of another in the other."""
+    colours: dict[int, NDArray[np.uint8]] = {}
+    palettes = [(mask.palette, mask.values.tolist()) for mask in masks if mask.palette is not None]
+    for palette, values in palettes:
+        for value in values:
+            colour = palette[value] if value < len(palette) else np.zeros(3, np.uint8)
+            if (colours.setdefault(value, colour) != colour).any():
+                raise DataError(
+                    f"the palettes of the masks differ: place {value} is {_hexadecimal(colours[value])} in one and "
+                    f"{_hexadecimal(colour)} in another; save all masks with one palette, or as RGB"
+                )
+    return max((palette for palette, _ in palettes), key=len, default=None)
 
 
 def _named_code(code: MaskCode, names: Sequence[str]) -> MaskCode:
@@ -197,6 +234,8 @@ def _numbers(drawn: Drawn, coloured: bool) -> NDArray[np.int64]:
     """One number for the value of each pixel, (height, width); what is transparent is no class."""
     values = drawn.values
     if values.dtype.kind == "f":
+        if not np.isfinite(values).all() or values.min(initial=0) < 0:
+            raise DataError("it holds numbers below 0 or none at all; classes are numbered from 0")
         if not (values == np.round(values)).all():
             raise DataError("it holds fractions; classes are whole numbers")
         values = values.astype(np.int64)
@@ -223,12 +262,17 @@ def _void(values: NDArray[np.int64]) -> int | None:
 
 
 def _consecutive(values: NDArray[np.int64]) -> bool:
-    return bool(values[0] in (0, 1) and values[-1] < MOST_CLASSES)
+    """Whether values count something: from 0 or 1 on, most of them used, though a rare class may be missing here."""
+    return bool(values[0] in (0, 1) and values[-1] < min(MOST_CLASSES, 2 * len(values)))
 
 
 def _listed(values: Iterable[int], kind: Kind) -> str:
     shown = [_named(int(value), kind) for value in values]
     return ", ".join(shown[:8]) + (f", ... ({len(shown)} in all)" if len(shown) > 8 else "")
+
+
+def _hexadecimal(colour: Sequence[int] | NDArray[np.uint8]) -> str:
+    return "#" + "".join(f"{int(part):02x}" for part in colour)
 
 
 def _named(value: int, kind: Kind) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.image_pairs import ImagePairs
-from seodang.data.images import SUFFIXES, is_image
+from seodang.data.images import is_image
 from seodang.data.named import load_named, looks_like_path, names
 from seodang.data.records import counted
 from seodang.data.tables import check_exists, read_table
@@ -67,7 +67,9 @@ def find_pairs(named: str, masks: Path | None) -> Pairs:
     check_exists(source)
     if masks is not None:
         check_exists(masks)
-        return _one_part(source, masks)
+        if source.is_file():
+            raise DataError(f"{{masks}}: {named} is a file that names its masks itself; leave it out", settings=("masks",))
+        return _one_part(_folder(source, IMAGE_FOLDERS) or source, masks)
     if source.is_file():
         return _from_table(source)
     given = {part: found for part, names in PART_FOLDERS.items() if (found := _folder(source, names)) is not None}
@@ -111,7 +113,7 @@ def _folder(parent: Path, names: Iterable[str]) -> Path | None:
 
 def _one_part(images: Path, masks: Path) -> Pairs:
     """Pairs by name. Images may be called like their masks, or either may end in _mask, _gt and the like."""
-    pictures, drawn = _by_name(images), _by_name(masks)
+    pictures, drawn = _by_name(images, masks), _by_name(masks)
     findings = [*pictures.findings, *drawn.findings]
     alone = [path for name, path in pictures.files.items() if name not in drawn.files]
     extra = [path for name, path in drawn.files.items() if name not in pictures.files]
@@ -138,22 +140,29 @@ class _Named:
     findings: tuple[Finding, ...]
 
 
-def _by_name(folder: Path) -> _Named:
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and is_image(path.relative_to(folder)))
+def _by_name(folder: Path, without: Path | None = None) -> _Named:
+    """All images in a folder and the folders in it, by what they share with their partners; hidden ones are none."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path.relative_to(folder))]
+    if without is not None and without.resolve() != folder.resolve():
+        inside = without.resolve()
+        paths = [path for path in paths if not path.resolve().is_relative_to(inside)]
     files: dict[str, Path] = {}
     findings = []
-    for path in paths:
+    for path in filter(is_image, paths):
         relative = path.relative_to(folder)
-        name = _ENDINGS.sub("", str(relative.with_suffix("")))
+        name = _ENDINGS.sub("", relative.with_suffix("").as_posix())
         if name in files:
             what = f"is called like {files[name].name}"
             findings.append(Finding("error", f"{folder.name}/{relative}", what, "rename one of the two"))
         files.setdefault(name, path)
-    others = [path for path in folder.rglob("*") if path.is_file() and path.suffix.lower() not in SUFFIXES]
-    others = [path for path in others if not path.name.startswith(".")]
+    others = [path for path in paths if not is_image(path)]
     if others:
         findings.append(Finding("note", f"{folder.name}/", f"{counted(len(others), 'file')} left out, no image by the name"))
     return _Named(files, tuple(findings))
+
+
+def _hidden(relative: Path) -> bool:
+    return any(part.startswith(".") for part in relative.parts)
 
 
 def _from_table(path: Path) -> Pairs:
@@ -162,7 +171,8 @@ def _from_table(path: Path) -> Pairs:
     table = read_table(path)
     image, mask = (_column(table.columns, names, path) for names in (IMAGE_COLUMNS, MASK_COLUMNS))
     pairs, findings = [], []
-    seen: set[str] = set()
+    seen: set[Path] = set()
+    called: set[str] = set()
     for number, row in enumerate(zip(table.column(image), table.column(mask), strict=True)):
         one, other = (path.parent / value.strip() for value in row)
         where = table.where(number)
@@ -172,11 +182,13 @@ def _from_table(path: Path) -> Pairs:
                 Finding("error", where, f"there is no file {missing[0]}", "paths count from the folder of the table")
             )
             continue
-        name = str(one.relative_to(path.parent).with_suffix("")) if one.is_relative_to(path.parent) else one.stem
-        if name in seen:
+        if one in seen:
             findings.append(Finding("error", where, f"{one.name} is there a second time", "remove one of the rows"))
             continue
-        seen.add(name)
+        seen.add(one)
+        name = one.relative_to(path.parent).with_suffix("").as_posix() if one.is_relative_to(path.parent) else one.stem
+        name = one.as_posix() if name in called else name
+        called.add(name)
         pairs.append(Pair(name, one, other))
     if not pairs:
         raise DataError(f"{path}: no row names an image and a mask that are there")

@@ -88,6 +88,7 @@ PRESETS = {"smoke": smoke}
 
 READING = ("masks",)
 FROM_FILES = True
+PREDICTING = ("tile_size", "mirror")
 DRAWINGS = {
     "out": "the mask, in the values or colours of the training masks",
     "overlay": "the image with the classes in colour over it",
