@@ -46,6 +46,12 @@ def test_train_tells_run_device_data_and_reasons_and_prints_measures(seodang: Se
     assert lines[4].split() == ["roc", "auc", "-", "-"]
 
 
+def test_evaluate_reads_another_file_as_its_flags_say(seodang: Seodang) -> None:
+    seodang("train", "toy", "rows.txt", "--quiet")
+    assert seodang("evaluate", "runs/toy-1", "rows.txt").out.startswith("rows.txt, 1,234 rows\n")
+    assert seodang("evaluate", "runs/toy-1", "rows.txt", "--column", "second").out.startswith("rows.txt, second, 1,234 rows\n")
+
+
 def test_quiet_prints_the_final_result_only(seodang: Seodang) -> None:
     outcome = seodang("train", "toy", "rows.txt", "--quiet")
     assert outcome.out == "runs/toy-1: accuracy 0.8750 (0.8500 to 0.9000), counting 0.8125\n"

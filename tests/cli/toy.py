@@ -212,7 +212,7 @@ def family() -> Any:
 
         def evaluate_source(self, predictor: Any, source: str, settings: ToySettings) -> Evaluation:
             return Evaluation(
-                source=source,
+                source=f"{source}, {settings.data.column}" if settings.data.column else source,
                 rows=1234,
                 measures={"accuracy": Measure(0.875, 0.85, 0.9), "macro_f1": Measure(0.5), "roc_auc": Measure(None)},
                 yardstick_name="counting",
@@ -249,7 +249,7 @@ def install() -> None:
 
     root = "seodang.families.toy"
     settings_module = types.ModuleType(f"{root}.settings")
-    settings_module.__dict__.update(SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=(), OWN_DATA=("rows_given",))
+    settings_module.__dict__.update(SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=("column",), OWN_DATA=("rows_given",))
     verbs_module = types.ModuleType(f"{root}.verbs")
     verbs_module.__dict__.update(VERBS=VERBS)
     ToySettings.__module__ = f"{root}.settings"
