@@ -25,4 +25,4 @@ def kernels(family: str) -> Extension:
     )
 
 
-setup(ext_modules=[kernels("text"), kernels("words"), kernels("language")])
+setup(ext_modules=[kernels("text"), kernels("words"), kernels("language"), kernels("segmentation")])
