@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seodang.core.errors import ShapeError
+from seodang.families.segmentation.kernels.convolution import Convolution3x3
 
 MOST_CHANNELS = 512
 
@@ -89,7 +90,7 @@ def double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
     """Two 3 x 3 convolutions, each normalised and rectified; biases would be taken away by the normalisation."""
     layers: list[nn.Module] = []
     for before in (in_channels, out_channels):
-        convolution = nn.Conv2d(before, out_channels, 3, padding=1, bias=False)
+        convolution = Convolution3x3(before, out_channels)
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # as the paper asks: He et al. 2015, arXiv:1502.01852
         layers += [convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers)
