@@ -18,13 +18,14 @@ needs_kernels = pytest.mark.skipif(kernels.library() is None, reason="no C compi
 
 SHAPES = [  # batch, in_channels, out_channels, height, width
     (1, 16, 16, 16, 16),
-    (2, 24, 48, 12, 16),  # half a vector of channels, three vectors of outputs
+    (2, 24, 48, 12, 16),  # one and a half and three vectors of channels
     (3, 48, 24, 17, 9),  # odd both ways
     (1, 40, 72, 15, 18),
+    (2, 56, 104, 10, 11),
     (2, 64, 64, 32, 31),
     (1, 16, 24, 1, 300),  # one row
     (1, 24, 16, 300, 1),  # one column
-    (2, 136, 80, 20, 22),  # five vectors of outputs
+    (2, 136, 80, 20, 22),  # half a vector of channels more than eight, five vectors
     (1, 256, 128, 16, 16),  # few pixels for the channels: sums in one wave
     (2, 32, 40, 70, 66),  # many waves
 ]

@@ -15,7 +15,7 @@ from seodang.nn.kernels import threads
 
 CHANNELS = 8  # the kernels compute so many at once
 FEWEST_CHANNELS = 16  # with fewer, transforming takes longer than multiplying
-FEWEST_PIXELS = 256  # of a batch: with fewer, transforming the weights takes longer than multiplying
+FEWEST_PIXELS = 128  # of a batch: with fewer, transforming the weights takes longer than multiplying
 
 
 class Convolution3x3(nn.Conv2d):

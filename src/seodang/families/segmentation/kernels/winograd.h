@@ -20,7 +20,7 @@ enum {
     PLACES = 16,      /* numbers of a transformed tile */
     CHUNK = 16,       /* channels that are transformed at once: a vector */
     ROWS = 8,         /* of a product, computed at once */
-    MOST_VECTORS = 3, /* of 16 columns of a product, computed at once */
+    MOST_COLUMNS = 48, /* of a product, computed at once */
     MOST_RUN = 8,     /* tiles whose pixels are read for one chunk and then for the next: they stay in the L1 cache */
     BLOCK_TILES = 24, /* transformed at once: they stay in the L2 cache, and are not a power of two apart in it */
     WAVE_PAIRS = 64,  /* pairs of tiles whose products are added to the sums at once, for each thread */
@@ -40,13 +40,14 @@ struct winograd {
     long next_block, first_pair; /* the call's own */
 };
 
-/* Vectors of columns of a product that are computed next, where so many columns are left: two, or the last three or one. */
-static long panel_vectors(long columns) { return columns > 48 ? 2 : columns > 32 ? 3 : columns > 16 ? 2 : 1; }
+/* Columns of a product that are computed next, where so many are left; only the last can be 24, which ends in half a vector. */
+static long panel_columns(long left) {
+    return left > 48 ? 32 : left > 40 ? 48 : left > 32 ? 16 : left > 24 ? 32 : left > 16 ? 24 : 16;
+}
 
-/* Two, or the last three or one, until none is left. */
 static long panels_of(long columns) {
     long panels = 0;
-    for (; columns > 0; columns -= 16 * panel_vectors(columns)) panels++;
+    for (; columns > 0; columns -= panel_columns(columns)) panels++;
     return panels;
 }
 
@@ -88,7 +89,7 @@ static struct wave wave_of(const struct winograd *run) {
     if (wave.single || wave.pairs > pairs) wave.pairs = pairs;
     wave.pixel_words = wave.pairs * inputs + 16; /* not a power of two, see tile_words */
     wave.gradient_words = wave.pairs * outputs + 16;
-    wave.sum_floats = run->outputs * inputs;
+    wave.sum_floats = run->outputs * inputs + 8; /* the last half of a vector is read as a whole */
     wave.pixels = run->scratch;
     wave.gradients = wave.pixels + PLACES * wave.pixel_words;
     wave.sums = (float *)(wave.gradients + PLACES * wave.gradient_words);

@@ -18,31 +18,44 @@ static ALWAYS vec pixel(const struct winograd *run, const uint16_t *image, long 
     return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, from)), 16);
 }
 
-/* Numbers of two rows as words. */
-static ALWAYS void put_words(word *to, vec first, vec second) {
+/* Numbers of two rows as words, as many as the mask has. */
+static ALWAYS void put_words(word *to, __mmask16 mask, vec first, vec second) {
     const __m512i other = _mm512_add_epi32(LANE_NUMBERS, _mm512_set1_epi32(16));
     const __m512i order = _mm512_or_si512(LANE_NUMBERS, _mm512_slli_epi32(other, 16));
-    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first)));
+    const __m512i numbers = (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+    if (mask == 0xffff) /* quicker than a store with a mask */
+        _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, numbers));
+    else
+        _mm512_mask_storeu_epi32(to, mask, _mm512_permutexvar_epi16(order, numbers));
 }
 
-/* One tile of a product: c[rows, columns] = a[rows, depth] b[depth, columns], or that added to c, with 16 columns a vector. */
-static ALWAYS void multiply(const int vectors, const int add, long depth, const word *a, long a_row, long a_step, const word *b,
+/* One tile of a product: c[ROWS, columns] = a[ROWS, depth] b[depth, columns], or that added to c. Half a vector of columns
+ * takes half the time of a whole one. */
+static ALWAYS void multiply(const int columns, const int add, long depth, const word *a, long a_row, long a_step, const word *b,
                             float *c) {
-    const long columns = 16 * vectors;
-    __m512 sum[ROWS][MOST_VECTORS];
-    UNROLL for (int r = 0; r < ROWS; r++)
+    const int vectors = columns / 16, half = columns % 16;
+    __m512 sum[ROWS][MOST_COLUMNS / 16];
+    __m256 last[ROWS];
+    UNROLL for (int r = 0; r < ROWS; r++) {
         UNROLL for (int v = 0; v < vectors; v++)
             sum[r][v] = add ? _mm512_loadu_ps(c + r * columns + 16 * v) : _mm512_setzero_ps();
+        if (half) last[r] = add ? _mm256_loadu_ps(c + r * columns + 16 * vectors) : _mm256_setzero_ps();
+    }
     for (long k = 0; k < depth; k++, a += a_step, b += columns) {
-        __m512bh right[MOST_VECTORS];
+        __m512bh right[MOST_COLUMNS / 16];
+        __m256bh right_half;
         UNROLL for (int v = 0; v < vectors; v++) right[v] = (__m512bh)_mm512_loadu_si512(b + 16 * v);
+        if (half) right_half = (__m256bh)_mm256_loadu_si256((const __m256i *)(b + 16 * vectors));
         UNROLL for (int r = 0; r < ROWS; r++) {
-            const __m512bh left = (__m512bh)_mm512_set1_epi32((int)a[r * a_row]);
-            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], left, right[v]);
+            const __m512i left = _mm512_set1_epi32((int)a[r * a_row]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = _mm512_dpbf16_ps(sum[r][v], (__m512bh)left, right[v]);
+            if (half) last[r] = _mm256_dpbf16_ps(last[r], (__m256bh)_mm512_castsi512_si256(left), right_half);
         }
     }
-    UNROLL for (int r = 0; r < ROWS; r++)
+    UNROLL for (int r = 0; r < ROWS; r++) {
         UNROLL for (int v = 0; v < vectors; v++) _mm512_storeu_ps(c + r * columns + 16 * v, sum[r][v]);
+        if (half) _mm256_storeu_ps(c + r * columns + 16 * vectors, last[r]);
+    }
 }
 
 /* ---- Weights: G g G' ---- */
@@ -82,13 +95,13 @@ static ALWAYS void transpose(__m512i rows[16]) {
 }
 
 /* Weights whose inputs stand side by side: 32 inputs of 16 outputs at once. */
-static void pack_by_input(const struct winograd *run, long output, long vectors, word *panel) {
+static void pack_by_input(const struct winograd *run, long output, long columns, word *panel) {
     __m512i words[PLACES][16];
-    const long columns = 16 * vectors, depth = run->inputs / 2;
-    for (long v = 0; v < vectors; v++)
+    const long depth = run->inputs / 2;
+    for (long column = 0; column < columns; column += 16)
         for (long input = 0; input < run->inputs; input += 2 * CHUNK) {
             for (long o = 0; o < 16; o++) {
-                const long at = output + 16 * v + o, left = at < run->outputs ? run->inputs - input : 0;
+                const long at = output + column + o, left = at < run->outputs ? run->inputs - input : 0;
                 const float *from = run->weights + at * run->by_output + input;
                 vec u[2][PLACES];
                 transform_weights(run, from, lanes(left), u[0]);
@@ -99,22 +112,24 @@ static void pack_by_input(const struct winograd *run, long output, long vectors,
             for (int place = 0; place < PLACES; place++) {
                 transpose(words[place]);
                 for (long k = 0; k < 16 && input / 2 + k < depth; k++)
-                    _mm512_storeu_si512(panel + (place * depth + input / 2 + k) * columns + 16 * v, words[place][k]);
+                    _mm512_mask_storeu_epi32(panel + (place * depth + input / 2 + k) * columns + column,
+                                             lanes(columns - column), words[place][k]);
             }
         }
 }
 
 /* Weights whose outputs stand side by side. */
-static void pack_by_output(const struct winograd *run, long output, long vectors, word *panel) {
-    const long columns = 16 * vectors, depth = run->inputs / 2;
-    for (long v = 0; v < vectors; v++)
+static void pack_by_output(const struct winograd *run, long output, long columns, word *panel) {
+    const long depth = run->inputs / 2;
+    for (long column = 0; column < columns; column += 16)
         for (long k = 0; k < depth; k++) {
-            const float *from = run->weights + output + 16 * v + 2 * k * run->by_input;
+            const __mmask16 mask = lanes(run->outputs - output - column);
+            const float *from = run->weights + output + column + 2 * k * run->by_input;
             vec u[2][PLACES];
-            transform_weights(run, from, lanes(run->outputs - output - 16 * v), u[0]);
-            transform_weights(run, from + run->by_input, lanes(run->outputs - output - 16 * v), u[1]);
+            transform_weights(run, from, mask, u[0]);
+            transform_weights(run, from + run->by_input, mask, u[1]);
             for (int place = 0; place < PLACES; place++)
-                put_words(panel + (place * depth + k) * columns + 16 * v, u[0][place], u[1][place]);
+                put_words(panel + (place * depth + k) * columns + column, mask, u[0][place], u[1][place]);
         }
 }
 
@@ -122,9 +137,9 @@ static void pack_by_output(const struct winograd *run, long output, long vectors
 static void pack_task(const void *call, long number) {
     const struct winograd *run = call;
     long output = 0;
-    for (; number > 0; number--) output += 16 * panel_vectors(run->outputs - output);
+    for (; number > 0; number--) output += panel_columns(run->outputs - output);
     word *panel = (word *)run->scratch + PLACES * output * run->inputs / 2;
-    (run->by_input == 1 ? pack_by_input : pack_by_output)(run, output, panel_vectors(run->outputs - output), panel);
+    (run->by_input == 1 ? pack_by_input : pack_by_output)(run, output, panel_columns(run->outputs - output), panel);
 }
 
 /* ---- Answers: tiles x inputs times inputs x outputs ---- */
@@ -183,18 +198,18 @@ static ALWAYS void put_answers(const struct winograd *run, const float *m, long 
 }
 
 /* The answers of a block of tiles for one panel of outputs. */
-static ALWAYS void answer(const struct winograd *run, const int vectors, const struct tile *tiles, long count,
+static ALWAYS void answer(const struct winograd *run, const int columns, const struct tile *tiles, long count,
                           const word *pixels, long output) {
-    float products[PLACES * ROWS * 16 * MOST_VECTORS] __attribute__((aligned(64)));
-    const long depth = run->inputs / 2, columns = 16 * vectors, row = tile_words(run);
+    float products[PLACES * ROWS * MOST_COLUMNS] __attribute__((aligned(64)));
+    const long depth = run->inputs / 2, row = tile_words(run);
     const word *weights = (const word *)run->scratch + PLACES * output * depth;
     for (long first = 0; first < count; first += ROWS) {
         for (long place = 0; place < PLACES; place++)
-            multiply(vectors, 0, depth, pixels + (place * BLOCK_TILES + first) * row, row, 1,
+            multiply(columns, 0, depth, pixels + (place * BLOCK_TILES + first) * row, row, 1,
                      weights + place * depth * columns, products + place * ROWS * columns);
         for (long n = first; n < count && n < first + ROWS; n++)
-            UNROLL for (int v = 0; v < vectors; v++)
-                put_answers(run, products + (n - first) * columns + 16 * v, ROWS * columns, tiles + n, output + 16 * v);
+            UNROLL for (int column = 0; column < columns; column += 16)
+                put_answers(run, products + (n - first) * columns + column, ROWS * columns, tiles + n, output + column);
     }
 }
 
@@ -216,11 +231,12 @@ static void answer_task(const void *call, long worker) {
                     run->answers + ((image * run->height + 2 * y) * run->width + 2 * (x + m)) * run->outputs,
                     2 * y + 1 < run->height ? 2 : 1, 2 * (x + m) + 1 < run->width ? 2 : 1};
         }
-        for (long output = 0, vectors; output < run->outputs; output += 16 * vectors) {
-            vectors = panel_vectors(run->outputs - output);
-            if (vectors == 1) answer(run, 1, tiles, count, pixels, output);
-            if (vectors == 2) answer(run, 2, tiles, count, pixels, output);
-            if (vectors == 3) answer(run, 3, tiles, count, pixels, output);
+        for (long output = 0, columns; output < run->outputs; output += columns) {
+            columns = panel_columns(run->outputs - output);
+            if (columns == 16) answer(run, 16, tiles, count, pixels, output);
+            if (columns == 24) answer(run, 24, tiles, count, pixels, output);
+            if (columns == 32) answer(run, 32, tiles, count, pixels, output);
+            if (columns == 48) answer(run, 48, tiles, count, pixels, output);
         }
     }
 }
@@ -233,7 +249,7 @@ static void transform_pixels(const struct winograd *run, const struct wave *wave
     const long channels = run->inputs, plane = wave->pixel_words;
     const uint16_t *image = run->images + number * run->height * run->width * channels;
     for (long first = 0, columns; first < channels; first += columns) {
-        columns = 16 * panel_vectors(channels - first);
+        columns = panel_columns(channels - first);
         for (long channel = first; channel < first + columns; channel += CHUNK) {
             const __mmask16 mask = lanes(channels - channel);
             word *to = wave->pixels + first * wave->pairs + pair * columns + channel - first;
@@ -250,10 +266,10 @@ static void transform_pixels(const struct winograd *run, const struct wave *wave
                     t[3][column] = d[3] - d[1];
                 }
                 UNROLL for (int r = 0; r < 4; r++) {
-                    put_words(to + 4 * r * plane, t[r][0] - t[r][2], t[r][2] - t[r][4]);
-                    put_words(to + (4 * r + 1) * plane, t[r][1] + t[r][2], t[r][3] + t[r][4]);
-                    put_words(to + (4 * r + 2) * plane, t[r][2] - t[r][1], t[r][4] - t[r][3]);
-                    put_words(to + (4 * r + 3) * plane, t[r][3] - t[r][1], t[r][5] - t[r][3]);
+                    put_words(to + 4 * r * plane, mask, t[r][0] - t[r][2], t[r][2] - t[r][4]);
+                    put_words(to + (4 * r + 1) * plane, mask, t[r][1] + t[r][2], t[r][3] + t[r][4]);
+                    put_words(to + (4 * r + 2) * plane, mask, t[r][2] - t[r][1], t[r][4] - t[r][3]);
+                    put_words(to + (4 * r + 3) * plane, mask, t[r][3] - t[r][1], t[r][5] - t[r][3]);
                     t[r][0] = t[r][4], t[r][1] = t[r][5];
                 }
             }
@@ -281,10 +297,10 @@ static void transform_gradients(const struct winograd *run, const struct wave *w
                 t[3][column] = d[1];
             }
             UNROLL for (int r = 0; r < 4; r++) {
-                put_words(to + 4 * r * plane, t[r][0], t[r][2]);
-                put_words(to + (4 * r + 1) * plane, t[r][0] + t[r][1], t[r][2] + t[r][3]);
-                put_words(to + (4 * r + 2) * plane, t[r][0] - t[r][1], t[r][2] - t[r][3]);
-                put_words(to + (4 * r + 3) * plane, t[r][1], t[r][3]);
+                put_words(to + 4 * r * plane, mask, t[r][0], t[r][2]);
+                put_words(to + (4 * r + 1) * plane, mask, t[r][0] + t[r][1], t[r][2] + t[r][3]);
+                put_words(to + (4 * r + 2) * plane, mask, t[r][0] - t[r][1], t[r][2] - t[r][3]);
+                put_words(to + (4 * r + 3) * plane, mask, t[r][1], t[r][3]);
             }
         }
     }
@@ -313,16 +329,17 @@ static void add_task(const void *call, long place) {
     const long left = pairs_of(run) - run->first_pair, depth = left < wave.pairs ? left : wave.pairs;
     float *sums = wave.sums + place * wave.sum_floats;
     if (run->first_pair == 0) memset(sums, 0, sizeof(float) * wave.sum_floats);
-    for (long input = 0, vectors; input < run->inputs; input += 16 * vectors) {
-        vectors = panel_vectors(run->inputs - input);
+    for (long input = 0, columns; input < run->inputs; input += columns) {
+        columns = panel_columns(run->inputs - input);
         const word *panel = wave.pixels + place * wave.pixel_words + input * wave.pairs;
         for (long output = 0; output < run->outputs; output += ROWS) {
             const word *chunk = wave.gradients + place * wave.gradient_words + output / CHUNK * CHUNK * wave.pairs;
             const word *rows = chunk + output % CHUNK;
-            float *to = sums + input * run->outputs + output * 16 * vectors;
-            if (vectors == 1) multiply(1, 1, depth, rows, 1, CHUNK, panel, to);
-            if (vectors == 2) multiply(2, 1, depth, rows, 1, CHUNK, panel, to);
-            if (vectors == 3) multiply(3, 1, depth, rows, 1, CHUNK, panel, to);
+            float *to = sums + input * run->outputs + output * columns;
+            if (columns == 16) multiply(16, 1, depth, rows, 1, CHUNK, panel, to);
+            if (columns == 24) multiply(24, 1, depth, rows, 1, CHUNK, panel, to);
+            if (columns == 32) multiply(32, 1, depth, rows, 1, CHUNK, panel, to);
+            if (columns == 48) multiply(48, 1, depth, rows, 1, CHUNK, panel, to);
         }
     }
 }
@@ -349,37 +366,37 @@ static void gradient_task(const void *call, long number) {
     const struct winograd *run = call;
     const struct wave wave = wave_of(run);
     for (long output = number * ROWS; output < (number + 1) * ROWS; output++)
-        for (long input = 0, vectors; input < run->inputs; input += 16 * vectors) {
-            vectors = panel_vectors(run->inputs - input);
-            for (long v = 0; v < vectors && input + 16 * v < run->inputs; v++)
-                put_gradient(run, wave.sums + input * run->outputs + (output * vectors + v) * 16, wave.sum_floats, output,
-                             input + 16 * v);
+        for (long input = 0, columns; input < run->inputs; input += columns) {
+            columns = panel_columns(run->inputs - input);
+            for (long column = 0; column < columns; column += 16)
+                put_gradient(run, wave.sums + input * run->outputs + output * columns + column, wave.sum_floats, output,
+                             input + column);
         }
 }
 
 /* The gradient of one panel of inputs, where all pairs are in one wave. */
-static ALWAYS void whole_gradient(const struct winograd *run, const int vectors, long input) {
-    float sums[PLACES * ROWS * 16 * MOST_VECTORS] __attribute__((aligned(64)));
+static ALWAYS void whole_gradient(const struct winograd *run, const int columns, long input) {
+    float sums[PLACES * ROWS * MOST_COLUMNS] __attribute__((aligned(64)));
     const struct wave wave = wave_of(run);
-    const long columns = 16 * vectors;
     for (long output = 0; output < run->outputs; output += ROWS) {
         const word *panel = wave.pixels + input * wave.pairs;
         const word *rows = wave.gradients + output / CHUNK * CHUNK * wave.pairs + output % CHUNK;
         for (long place = 0; place < PLACES; place++)
-            multiply(vectors, 0, wave.pairs, rows + place * wave.gradient_words, 1, CHUNK, panel + place * wave.pixel_words,
+            multiply(columns, 0, wave.pairs, rows + place * wave.gradient_words, 1, CHUNK, panel + place * wave.pixel_words,
                      sums + place * ROWS * columns);
         for (long r = 0; r < ROWS; r++)
-            for (long v = 0; v < vectors && input + 16 * v < run->inputs; v++)
-                put_gradient(run, sums + r * columns + 16 * v, ROWS * columns, output + r, input + 16 * v);
+            for (long column = 0; column < columns; column += 16)
+                put_gradient(run, sums + r * columns + column, ROWS * columns, output + r, input + column);
     }
 }
 
 static void whole_gradient_task(const void *call, long number) {
     const struct winograd *run = call;
     long input = 0;
-    for (; number > 0; number--) input += 16 * panel_vectors(run->inputs - input);
-    const long vectors = panel_vectors(run->inputs - input);
-    if (vectors == 1) whole_gradient(run, 1, input);
-    if (vectors == 2) whole_gradient(run, 2, input);
-    if (vectors == 3) whole_gradient(run, 3, input);
+    for (; number > 0; number--) input += panel_columns(run->inputs - input);
+    const long columns = panel_columns(run->inputs - input);
+    if (columns == 16) whole_gradient(run, 16, input);
+    if (columns == 24) whole_gradient(run, 24, input);
+    if (columns == 32) whole_gradient(run, 32, input);
+    if (columns == 48) whole_gradient(run, 48, input);
 }
