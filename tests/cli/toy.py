@@ -249,7 +249,9 @@ def install() -> None:
 
     root = "seodang.families.toy"
     settings_module = types.ModuleType(f"{root}.settings")
-    settings_module.__dict__.update(SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=("column",), OWN_DATA=("rows_given",))
+    settings_module.__dict__.update(
+        SETTINGS=ToySettings, PRESETS={"smoke": smoke}, READING=("column",), OWN_DATA=("rows_given",)
+    )
     verbs_module = types.ModuleType(f"{root}.verbs")
     verbs_module.__dict__.update(VERBS=VERBS)
     ToySettings.__module__ = f"{root}.settings"

@@ -11,11 +11,12 @@ import torch
 from seodang.data.augmentation import Augmentation
 from seodang.data.images import write_png
 from seodang.families.segmentation.data import SegmentationData, read_data
-from seodang.families.segmentation.patches import PatchSource, Scale
+from seodang.families.segmentation.patches import PatchSource
+from seodang.families.segmentation.scaling import Scale, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
 
 BENT = Augmentation(flips=True, rotation=180, scale=1.4, elastic=0.1, brightness=0.2, contrast=0.2, noise=0.1)
-AS_IT_IS = Scale(np.zeros(3, np.float32), np.ones(3, np.float32))
+AS_IT_IS = Scaling(Scale(np.zeros(3, np.float32), np.ones(3, np.float32)))
 
 
 def written(folder: Path, sizes: list[tuple[int, int]]) -> SegmentationData:

@@ -17,8 +17,8 @@ from seodang.core.errors import DataError
 from seodang.core.values import Image, Mask, Refused
 from seodang.data.images import read_image, write_png
 from seodang.data.tiles import Tiling
-from seodang.families.segmentation.patches import Scale
 from seodang.families.segmentation.prediction import Segmenter, network_chances, tiling_for
+from seodang.families.segmentation.scaling import Scale, Scaling
 from seodang.families.segmentation.unet import UNet, level_channels
 
 
@@ -28,9 +28,9 @@ def segmenter(depth: int, tile: int, mirror: bool = False, outputs: int = 1) -> 
     network = UNet(3, outputs, level_channels(6, depth))
     for _ in range(3):  # normalisations that fit what the network computes
         network(torch.randn(2, 3, 64, 64))
-    scale = Scale(np.full(3, 120, np.float32), np.full(3, 60, np.float32))
+    scaling = Scaling(Scale(np.full(3, 120, np.float32), np.full(3, 60, np.float32)))
     compute = network_chances(network.eval(), choose_device("cpu", "f32"))
-    return Segmenter(compute, scale, tiling_for(network.stride, network.receptive_radius, tile), mirror)
+    return Segmenter(compute, scaling, tiling_for(network.stride, network.receptive_radius, tile), mirror)
 
 
 def chances(using: Segmenter, image: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def test_a_tiled_mask_equals_the_whole_image(size: tuple[int, int], outputs: int
 def test_with_a_smaller_margin_the_seams_show() -> None:
     image = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     whole = segmenter(3, 1024)
-    careless = Segmenter(whole.compute, whole.scale, Tiling(160, 0, 8))
+    careless = Segmenter(whole.compute, whole.scaling, Tiling(160, 0, 8))
     assert np.abs(chances(careless, image) - chances(whole, image)).max() > 1e-3
 
 

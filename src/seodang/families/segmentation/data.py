@@ -12,7 +12,6 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
@@ -21,12 +20,12 @@ from seodang.data.records import counted, listed
 from seodang.data.splits import EIGHTY_TEN_TEN, assign
 from seodang.families.segmentation.masks import Classes, MaskCode, MaskValues, recognise
 from seodang.families.segmentation.pairs import Pair, find_pairs
+from seodang.families.segmentation.scaling import PIXELS_AT_ONCE, Moments
 from seodang.families.segmentation.settings import SegmentationSettings
 
 KEPT_BYTES = 2 << 30
 """Of images and masks that stay in memory; others are read again whenever they are wanted."""
 LOOKING_THREADS = 4  # unpacking is done outside Python's lock
-MOMENT_ROWS = 1 << 20
 PARTS = ("train", "validation", "test")
 NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
@@ -54,10 +53,7 @@ class Seen:
     """Of the image's pixels and the mask's values."""
     image_digest: str
     values: MaskValues
-    mean: NDArray[np.float64]
-    """(channels,)."""
-    square: NDArray[np.float64]
-    """Mean of the squares, (channels,)."""
+    moments: Moments
     many_values: bool
     """Whether the image has more grey values than masks have."""
 
@@ -252,7 +248,6 @@ def _look_at(pair: Pair) -> Seen | Finding:
     pixels.update(image.tobytes())
     image_digest = pixels.hexdigest()
     pixels.update(drawn.values.tobytes())
-    mean, square = _moments(flat)
     return Seen(
         pair,
         (image.shape[0], image.shape[1], image.shape[2]),
@@ -260,20 +255,9 @@ def _look_at(pair: Pair) -> Seen | Finding:
         pixels.hexdigest(),
         image_digest,
         values,
-        mean,
-        square,
-        len(np.unique(flat[:MOMENT_ROWS, 0])) > _MANY_VALUES,
+        Moments.of(image),
+        len(np.unique(flat[:PIXELS_AT_ONCE, 0])) > _MANY_VALUES,
     )
-
-
-def _moments(flat: Pixels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of values and of their squares, (channels,), some pixels at a time, so that large images need no copy of theirs."""
-    sums = np.zeros((2, flat.shape[1]))
-    for first in range(0, len(flat), MOMENT_ROWS):
-        numbers = flat[first : first + MOMENT_ROWS].astype(np.float64)
-        sums += numbers.sum(0), (numbers**2).sum(0)
-    mean, square = sums / len(flat)
-    return mean, square
 
 
 def _size_finding(where: str, pair: Pair, image: Pixels, mask: Pixels) -> Finding:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
 from seodang.families.segmentation.data import Seen, SegmentationData
-from seodang.families.segmentation.patches import Scale
+from seodang.families.segmentation.scaling import Moments
 from seodang.families.segmentation.settings import SegmentationSettings
 
 BASES = {"unet": 64, "unet-small": 24}
@@ -22,7 +22,7 @@ LEAST_BATCH, MOST_BATCH = 2, 16
 LEARNING_RATE = 2e-3
 STEPS = 2_000  # that training takes when nothing else is said
 TILE, SMALL_TILE, FEW_CLASSES = 1024, 512, 8
-LEAST_DEVIATION = 1e-3
+DIFFERENT_IMAGES = 0.2  # of the variance between images: they were not taken alike
 
 
 def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[SegmentationSettings]:
@@ -41,9 +41,16 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     cut = sum(max(-(-one.shape[0] // patch), 1) * max(-(-one.shape[1] // patch), 1) for one in train)
     plan = -(-cut // batch)
     epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
+    moments = fit_moments(train)
+    whole = Moments.together(moments, (heights * widths).astype(np.float64))
+    between = float(np.mean(np.var([one.mean for one in moments], 0) / whole.deviation**2))
     derived: dict[str, tuple[Any, str]] = {
         "model": (model, "for a GPU" if gpu else "for a CPU"),
         "base_channels": (BASES[model], f"of {model}"),
+        "normalisation": (
+            "image" if between > DIFFERENT_IMAGES else "dataset",
+            f"{between:.0%} of the variance of grey values lies between images",
+        ),
         "patch_size": (patch, f"the median image is {int(np.median(widths))} x {int(np.median(heights))} pixels"),
         "depth": (depth, f"pieces of {patch} pixels are {patch >> depth} wide at the bottom"),
         "batch_size": (batch, f"about {BATCH_PIXELS:,} pixels a step"),
@@ -61,26 +68,20 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
             settings=("patch_size", "depth"),
         )
     reasons = {name: why for name, (value, why) in derived.items() if flat[name] is None and value is not None}
-    scale = fit_scale(train)
     preprocessing = {
         "masks": data.code.to_json(),
-        "mean": scale.mean.tolist(),
-        "deviation": scale.deviation.tolist(),
+        "mean": whole.mean.tolist(),
+        "deviation": whole.deviation.tolist(),
         "shares": class_shares(data).tolist(),
     }
     return Prepared(settings.replaced(**values), reasons, preprocessing)
 
 
-def fit_scale(train: tuple[Seen, ...]) -> Scale:
-    """Mean and standard deviation of each channel over all training pixels; RGB where the images differ in channels."""
+def fit_moments(train: tuple[Seen, ...]) -> list[Moments]:
+    """Of each training image, with the channels that the network reads: RGB where the images differ in channels."""
     counts = {one.shape[2] for one in train}
     channels = {1: 1, 2: 1, 3: 3, 4: 3}.get(next(iter(counts)), next(iter(counts))) if len(counts) == 1 else 3
-    weights = np.array([one.shape[0] * one.shape[1] for one in train], np.float64)
-    weights /= weights.sum()
-    mean = weights @ np.stack([_as_channels(one.mean, channels) for one in train])
-    square = weights @ np.stack([_as_channels(one.square, channels) for one in train])
-    deviation = np.sqrt(np.maximum(square - mean**2, LEAST_DEVIATION**2))
-    return Scale(mean.astype(np.float32), deviation.astype(np.float32))
+    return [one.moments.with_channels(channels) for one in train]
 
 
 def class_shares(data: SegmentationData) -> NDArray[np.float64]:
@@ -93,12 +94,3 @@ def class_shares(data: SegmentationData) -> NDArray[np.float64]:
                 counts[value] += count
     shares: NDArray[np.float64] = counts / max(counts.sum(), 1)
     return shares
-
-
-def _as_channels(numbers: NDArray[np.float64], channels: int) -> NDArray[np.float64]:
-    have = len(numbers)
-    if have == channels:
-        return numbers
-    if have in (2, 4):
-        return _as_channels(numbers[:-1], channels)
-    return np.repeat(numbers, channels) if have == 1 else numbers.mean(keepdims=True)

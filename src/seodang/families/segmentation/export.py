@@ -1,6 +1,6 @@
 """Export: the network as an ONNX model for images of any size, kept only when ONNX Runtime has proven it equal.
 
-The model takes grey values as they stand in files and gives the chance of each class at each pixel. Large images are cut into
+The model takes scaled images and gives the chance of each class at each pixel. Large images are cut into
 tiles around it, which `classes.json` describes.
 """
 
@@ -21,10 +21,11 @@ from seodang.core.errors import ExportError, MissingExtraError, RunError
 from seodang.core.files import write_bytes, write_json
 from seodang.data.tiles import Floats, Tiling
 from seodang.families.segmentation.masks import MaskCode
-from seodang.families.segmentation.patches import Scale
 from seodang.families.segmentation.prediction import Compute, Segmenter
 from seodang.families.segmentation.predictor import SegmentationPredictor
+from seodang.families.segmentation.scaling import LEAST_SHARE, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
+from seodang.families.segmentation.training import stored_scaling
 from seodang.families.segmentation.unet import UNet
 from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
 
@@ -37,23 +38,15 @@ PROOF_UNITS = ((1, 4, 4), (2, 3, 7), (1, 9, 2))
 
 
 class Chances(nn.Module):
-    """A network from grey values to chances: what is exported.
+    """A network from scaled images to chances: what is exported."""
 
-    Args: scale: Grey values to the network's numbers.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, network: UNet, scale: Scale) -> None:
+    def __init__(self, network: UNet) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("mean", torch.from_numpy(scale.mean).view(-1, 1, 1))
-        self.register_buffer("deviation", torch.from_numpy(scale.deviation).view(-1, 1, 1))
 
     def forward(self, images: Tensor) -> Tensor:
-        """From grey values, (batch, channels, height, width), float32, to chances, (batch, classes, height, width)."""
-        logits = self.network((images - self.mean) / self.deviation)
+        """From scaled images, (batch, channels, height, width), float32, to chances, (batch, classes, height, width)."""
+        logits = self.network(images)
         if logits.shape[1] > 1:
             return torch.softmax(logits, 1)
         second = torch.sigmoid(logits)
@@ -76,7 +69,7 @@ def export_onnx(predictor: SegmentationPredictor, device: Device, folder: Path) 
     network = predictor.network
     if network is None:
         raise ExportError("This model is exported already; load the run with engine torch.")
-    whole = Chances(copy.deepcopy(network).cpu().float(), predictor.segmenter.scale).eval()
+    whole = Chances(copy.deepcopy(network).cpu().float()).eval()
     try:
         model = onnx_model(whole)
         proof = prove(whole, model, device)
@@ -92,7 +85,7 @@ def export_onnx(predictor: SegmentationPredictor, device: Device, folder: Path) 
 
 def onnx_model(whole: Chances) -> bytes:
     """A serialized ONNX model of any number of images of any size. Raises: ExportError: The exporter refuses the network."""
-    stride, channels = whole.network.stride, len(whole.mean)
+    stride, channels = whole.network.stride, whole.network.first.in_channels
     batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
     with quiet_exporter():
         try:
@@ -122,11 +115,10 @@ def prove(whole: Chances, model: bytes, device: Device) -> dict[str, Any]:
     """
     random = np.random.default_rng(PROOF_SEED)
     session = open_session(model, device.threads)
-    mean, deviation = whole.mean.numpy(), whole.deviation.numpy()
     shapes, worst = [], 0.0
     for count, tall, wide in PROOF_UNITS:
-        shape = (count, len(mean), tall * whole.network.stride, wide * whole.network.stride)
-        images = (mean + deviation * random.standard_normal(shape)).astype(np.float32)
+        shape = (count, whole.network.first.in_channels, tall * whole.network.stride, wide * whole.network.stride)
+        images = random.standard_normal(shape, np.float32)
         with torch.inference_mode():
             expected = whole(torch.from_numpy(images)).numpy()
         try:
@@ -153,18 +145,28 @@ def classes_json(predictor: SegmentationPredictor, network: UNet) -> dict[str, A
     """All that another program needs to turn an image into a mask."""
     tiling = predictor.segmenter.tiling
     return {
-        "inputs": {"images": "(batch, channels, height, width), float32, grey values as they stand in the file"},
+        "inputs": {"images": "(batch, channels, height, width), float32, scaled as `scaling` says"},
         "outputs": {"chances": "(batch, classes, height, width), float32, in the order of classes"},
         "classes": list(predictor.code.names),
         "mask_values": list(predictor.code.values),
-        "channels": predictor.segmenter.scale.channels,
+        "channels": predictor.segmenter.scaling.channels,
+        "scaling": scaling_json(predictor.segmenter.scaling),
         "sides": f"height and width are multiples of {network.stride}; lengthen an image at its right and lower edge, mirrored",
         "tiles": {"size": tiling.size, "unused_at_inner_edges": tiling.margin, "begin_at_multiples_of": tiling.stride},
     }
 
 
+def scaling_json(scaling: Scaling) -> dict[str, Any]:
+    """How grey values become what the model reads, in words and numbers."""
+    whole = {"mean": scaling.whole.mean.tolist(), "deviation": scaling.whole.deviation.tolist()}
+    if not scaling.own:
+        return {"rule": "(grey value - mean) / deviation of each channel", **whole}
+    least = (LEAST_SHARE * scaling.whole.deviation).tolist()
+    return {"rule": "(grey value - mean) / deviation of each channel of the whole image itself", "least_deviation": least}
+
+
 def open_chances(engine: str, folder: Path, device: Device) -> Compute:
-    """What computes an exported model's chances, from grey values.
+    """What computes an exported model's chances.
 
     Args: engine: "onnx" or "openvino".
     Raises:
@@ -206,12 +208,12 @@ def open_exported(engine: str, folder: Path, settings: SegmentationSettings, dev
     """An exported model, ready to predict. Raises: RunError: Nothing was exported, or its description is damaged."""
     compute = open_chances(engine, folder, device)
     told = _told(folder / CLASSES)
-    tiles, channels = told["tiles"], int(told["channels"])
+    tiles = told["tiles"]
     tiling = Tiling(tiles["size"], tiles["unused_at_inner_edges"], tiles["begin_at_multiples_of"])
-    raw = Scale(np.zeros(channels, np.float32), np.ones(channels, np.float32))  # the model scales grey values itself
     preprocessing = _told(folder.parent / "preprocessing.json")
+    scaling = stored_scaling(preprocessing, settings)
     code = MaskCode.from_json(preprocessing["masks"])
-    return SegmentationPredictor(settings, code, Segmenter(compute, raw, tiling, settings.prediction.mirror), preprocessing)
+    return SegmentationPredictor(settings, code, Segmenter(compute, scaling, tiling, settings.prediction.mirror), preprocessing)
 
 
 def _told(path: Path) -> dict[str, Any]:

@@ -17,12 +17,13 @@ from seodang.data.tables import check_exists
 from seodang.families.segmentation.data import Labelled, Seen, SegmentationData, labelled_images, look, read_data
 from seodang.families.segmentation.derive import prepare
 from seodang.families.segmentation.evaluation import evaluate_scores, score_images
+from seodang.families.segmentation.kernels import library
 from seodang.families.segmentation.masks import MaskCode
 from seodang.families.segmentation.pacing import pace
 from seodang.families.segmentation.prediction import network_chances
 from seodang.families.segmentation.predictor import SegmentationPredictor
 from seodang.families.segmentation.settings import PRESETS, SegmentationSettings
-from seodang.families.segmentation.training import build_network, fast_network, make_segmenter, stored_scale, train_network
+from seodang.families.segmentation.training import build_network, fast_network, make_segmenter, stored_scaling, train_network
 from seodang.families.segmentation.yardstick import fit_yardstick
 
 SegmentationTrained = Trained[SegmentationSettings]
@@ -81,8 +82,8 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
         return (Stage("train", train_network),)
 
     def kernels(self) -> str:
-        """None but PyTorch's own."""
-        return "none"
+        """The C library of the convolutions, or none where it was not compiled or the CPU lacks bfloat16."""
+        return "none" if library() is None else "C"
 
     def predictor(self, trained: SegmentationTrained) -> SegmentationPredictor:
         """The network with trained weights."""
@@ -90,7 +91,9 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
         network = fast_network(build_network(settings, preprocessing), trained.device).eval()
         restore_modules({"network": network}, trained.weights["train"])
         compute = network_chances(network, trained.device)
-        segmenter = make_segmenter(network, stored_scale(preprocessing), settings, compute, settings.prediction.mirror)
+        segmenter = make_segmenter(
+            network, stored_scaling(preprocessing, settings), settings, compute, settings.prediction.mirror
+        )
         return SegmentationPredictor(settings, MaskCode.from_json(preprocessing["masks"]), segmenter, preprocessing, network)
 
     def exported_predictor(

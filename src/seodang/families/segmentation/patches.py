@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,32 +14,14 @@ from torch import Tensor
 from seodang.core.learner import BatchSource
 from seodang.core.seeds import mix
 from seodang.data.augmentation import Augmentation, Floats, Warp, pieces, recoloured
-from seodang.data.images import Pixels, with_channels
+from seodang.data.images import with_channels
 from seodang.data.sampling import permutation
 from seodang.families.segmentation.data import Seen, SegmentationData
 from seodang.families.segmentation.masks import IGNORED, Classes
+from seodang.families.segmentation.scaling import Scaling
 
 FOREGROUND_SHARE = 1 / 3  # of the pieces are laid around a pixel of a class drawn at random, as in nnU-Net
 REMEMBERED = 512  # places of each class in an image that pieces may be laid around
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Grey values to numbers of zero mean and unit variance."""
-
-    mean: NDArray[np.float32]
-    """(channels,)."""
-    deviation: NDArray[np.float32]
-
-    @property
-    def channels(self) -> int:
-        """How many."""
-        return len(self.mean)
-
-    def __call__(self, pixels: Pixels | Floats) -> Floats:
-        """An image of any depth, (height, width, channels)."""
-        scaled: Floats = (pixels.astype(np.float32) - self.mean) / self.deviation
-        return scaled
 
 
 class PatchBatch(NamedTuple):
@@ -72,13 +53,13 @@ class PatchSource(BatchSource):
         self,
         data: SegmentationData,
         seen: Sequence[Seen],
-        scale: Scale,
+        scaling: Scaling,
         size: int,
         batch_size: int,
         augmentation: Augmentation,
         device: torch.device,
     ) -> None:
-        self.data, self.seen, self.scale, self.size, self.batch_size = data, seen, scale, size, batch_size
+        self.data, self.seen, self.scaling, self.size, self.batch_size = data, seen, scaling, size, batch_size
         self.augmentation, self.device = augmentation, device
         self.places: dict[int, list[NDArray[np.int64]]] = {}
         self.centres = np.array(
@@ -122,7 +103,7 @@ class PatchSource(BatchSource):
 
     def _cut(self, work: Cut) -> tuple[NDArray[np.float32], Classes]:
         size, count = self.size, len(work.places)
-        images = np.empty((count, size, size, self.scale.channels), np.float32)
+        images = np.empty((count, size, size, self.scaling.channels), np.float32)
         classes = np.empty((count, size, size), np.uint8)
         for place in range(count):
             random = np.random.Generator(np.random.Philox(key=mix("piece", work.seed, work.epoch, work.number, place)))
@@ -136,7 +117,8 @@ class PatchSource(BatchSource):
         if random.random() < FOREGROUND_SHARE:
             centre = self._around_a_class(number, mask, random, centre)
         warp = Warp.draw(random, (self.size, self.size), (float(centre[0]), float(centre[1])), self.augmentation)
-        piece = self.scale(warp.smooth(with_channels(image, self.scale.channels)))
+        scale = self.scaling.of_moments(self.seen[number].moments)
+        piece = scale(warp.smooth(with_channels(image, self.scaling.channels)))
         return recoloured(piece, random, self.augmentation), warp.nearest(mask)
 
     def _around_a_class(

@@ -13,7 +13,7 @@ from seodang.core.device import Device
 from seodang.data.images import Pixels, with_channels
 from seodang.data.tiles import Floats, Tiling, blended_rows
 from seodang.families.segmentation.masks import Classes
-from seodang.families.segmentation.patches import Scale
+from seodang.families.segmentation.scaling import Scaling
 from seodang.families.segmentation.unet import UNet
 
 Compute = Callable[[Floats], Floats]
@@ -36,13 +36,13 @@ class Segmenter:
 
     Args:
         compute: Chances of each class for a piece whose sides are multiples of the tiling's stride.
-        scale: Grey values to the network's numbers.
+        scaling: Grey values to the network's numbers.
         tiling: How large images are cut.
         mirror: Whether each piece is read four times, mirrored, and the mean taken.
     """
 
     compute: Compute
-    scale: Scale
+    scaling: Scaling
     tiling: Tiling
     mirror: bool = False
 
@@ -55,9 +55,11 @@ class Segmenter:
         stride = self.tiling.stride
         tall, wide = (-(-length // stride) * stride for length in (height, width))
 
+        scale = self.scaling.of(image)
+
         def tile(rows: slice, columns: slice) -> Floats:
             down, across = _mirrored(rows, height), _mirrored(columns, width)
-            piece = self.scale(with_channels(image[down][:, across], self.scale.channels))
+            piece = scale(with_channels(image[down][:, across], self.scaling.channels))
             return self._chances(np.ascontiguousarray(piece.transpose(2, 0, 1)))
 
         for top, band in blended_rows(tall, wide, self.tiling, tile):

@@ -240,7 +240,7 @@ def _write_filters(page: Page, network: UNet) -> None:
 def _write_activations(page: Page, network: UNet, image: NDArray[Any]) -> None:
     side = min(LARGEST_SHOWN, *image.shape[:2])
     side = max(side // network.stride, 1) * network.stride
-    piece = page.predictor.segmenter.scale(image[:side, :side])
+    piece = page.predictor.segmenter.scaling.apply(image)[:side, :side]
     if piece.shape[0] < network.stride or piece.shape[1] < network.stride:
         return
     seen: list[Tensor] = []

@@ -26,6 +26,9 @@ class ModelSettings(Settings):
     base_channels: int | None = Field(
         None, ge=1, le=256, description="channels of the first level; doubled at every level, up to 512"
     )
+    normalisation: Literal["image", "dataset"] | None = Field(
+        None, description="scale each image by its own mean and deviation, or all by those of the training images"
+    )
     depth: int | None = Field(None, ge=1, le=6, description="times height and width are halved")
 
 

@@ -16,8 +16,9 @@ from seodang.data.augmentation import Augmentation
 from seodang.families.segmentation.data import SegmentationData
 from seodang.families.segmentation.learner import SegmentationLearner, SegmentationValidation
 from seodang.families.segmentation.masks import MaskCode
-from seodang.families.segmentation.patches import PatchSource, Scale
+from seodang.families.segmentation.patches import PatchSource
 from seodang.families.segmentation.prediction import Segmenter, network_chances, tiling_for
+from seodang.families.segmentation.scaling import Scale, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
 from seodang.families.segmentation.unet import UNet, level_channels
 
@@ -30,7 +31,7 @@ def train_network(context: StageContext[SegmentationSettings, SegmentationData])
     training, straying = settings.training, settings.augmentation
     assert training.learning_rate is not None and training.epochs is not None
     assert training.batch_size is not None and training.patch_size is not None
-    scale = stored_scale(context.preprocessing)
+    scaling = stored_scaling(context.preprocessing, settings)
     network = fast_network(build_network(settings, context.preprocessing), device)
     learner = SegmentationLearner(
         network,
@@ -49,11 +50,12 @@ def train_network(context: StageContext[SegmentationSettings, SegmentationData])
         contrast=straying.colour,
         noise=straying.noise,
     )
-    source = PatchSource(data, data.parts["train"], scale, training.patch_size, training.batch_size, augmentation, device.torch)
+    train, size = data.parts["train"], training.patch_size
+    source = PatchSource(data, train, scaling, size, training.batch_size, augmentation, device.torch)
     budget = Budget(
         training.epochs, training.seed, training.schedule, training.warmup_fraction, training.patience, training.steps
     )
-    watching = make_segmenter(network, scale, settings, network_chances(network, device), mirror=False)
+    watching = make_segmenter(network, scaling, settings, network_chances(network, device), mirror=False)
     return Work(learner, source, budget, SegmentationValidation(watching, data, data.parts["validation"]))
 
 
@@ -72,17 +74,18 @@ def fast_network(network: UNet, device: Device) -> UNet:
     return placed
 
 
-def make_segmenter(network: UNet, scale: Scale, settings: SegmentationSettings, compute: Any, mirror: bool) -> Segmenter:
+def make_segmenter(network: UNet, scaling: Scaling, settings: SegmentationSettings, compute: Any, mirror: bool) -> Segmenter:
     """Whatever computes the network's chances, for images of any size."""
     assert settings.prediction.tile_size is not None
     return Segmenter(
-        compute, scale, tiling_for(network.stride, network.receptive_radius, settings.prediction.tile_size), mirror
+        compute, scaling, tiling_for(network.stride, network.receptive_radius, settings.prediction.tile_size), mirror
     )
 
 
-def stored_scale(preprocessing: Mapping[str, Any]) -> Scale:
+def stored_scaling(preprocessing: Mapping[str, Any], settings: SegmentationSettings) -> Scaling:
     """Grey values to numbers, as fitted to the training images."""
-    return Scale(np.array(preprocessing["mean"], np.float32), np.array(preprocessing["deviation"], np.float32))
+    whole = Scale(np.array(preprocessing["mean"], np.float32), np.array(preprocessing["deviation"], np.float32))
+    return Scaling(whole, settings.model.normalisation == "image")
 
 
 def class_weights(preprocessing: Mapping[str, Any]) -> Tensor:
