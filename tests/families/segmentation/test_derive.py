@@ -38,7 +38,7 @@ def prepared(data: SegmentationData, **given: object) -> Prepared[SegmentationSe
 
 @pytest.mark.parametrize(
     ("size", "patch", "depth", "batch"),
-    [((500, 700), 256, 4, 4), ((100, 140), 96, 3, 16), ((40, 40), 32, 2, 16), ((10, 12), 16, 1, 16)],
+    [((500, 700), 192, 4, 4), ((100, 140), 96, 3, 16), ((40, 40), 32, 2, 16), ((10, 12), 16, 1, 16)],
 )
 def test_pieces_depth_and_batch_follow_the_median_image(
     tmp_path: Path, size: tuple[int, int], patch: int, depth: int, batch: int

@@ -57,11 +57,17 @@ def test_what_was_cut_ahead_for_another_epoch_is_not_handed_out(tmp_path: Path) 
     assert torch.equal(one.batch(one.plan(0, 1)[1]).images, other.batch(other.plan(0, 1)[1]).images)
 
 
-def test_large_images_give_as_many_pieces_as_fit_into_them_and_all_batches_are_of_one_size(tmp_path: Path) -> None:
-    data = written(tmp_path, [(32, 32)] * 18 + [(64, 96)] * 2)
+def test_large_images_give_the_root_of_what_fits_other_pieces_every_epoch_and_all_batches_are_full(tmp_path: Path) -> None:
+    data = written(tmp_path, [(32, 32)] * 18 + [(64, 64)] * 2)
     some = source(data)
-    assert len(some.centres) == 18 + 2 * 6
-    assert [some.rows(cut) for cut in some.plan(0, 0)] == [4] * 8  # the last filled up from the beginning
+    assert len(some.centres) == 18 + 2 * 4
+    plans = [np.concatenate([cut.places for cut in some.plan(0, epoch)]) for epoch in range(8)]
+    assert all(len(plan) == 24 for plan in plans)  # 18 + 2 * 2, filled up to whole batches
+    large = [number for number, seen in enumerate(some.seen) if seen.shape[0] == 64]
+    chosen = [{tuple(place) for place in plan[:22].tolist() if place[0] == large[0]} for plan in plans]
+    assert all(len(places) == 2 for places in chosen)
+    assert len(set.union(*chosen)) == 4
+    assert all(set(plan[:22, 0].tolist()) == set(range(20)) for plan in plans)
 
 
 def test_the_mask_moves_with_the_image(tmp_path: Path) -> None:

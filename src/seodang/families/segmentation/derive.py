@@ -16,8 +16,8 @@ from seodang.families.segmentation.settings import SegmentationSettings
 
 BASES = {"unet": 64, "unet-small": 24}
 DEPTH, LEAST_BOTTOM = 4, 8  # levels, fewer where the bottom of a piece would be smaller than so many pixels
-LARGEST_PATCH, STRIDE = 256, 16
-BATCH_PIXELS = 8 * 192 * 192  # of a step on a CPU: eight pieces of 192 x 192
+LARGEST_PATCH, STRIDE = 192, 16
+BATCH_PIXELS = 4 * 192 * 192  # of a step: in the same time many small steps learn more than few large ones
 LEAST_BATCH, MOST_BATCH = 2, 16
 LEARNING_RATE = 2e-3
 STEPS = 2_000  # that training takes when nothing else is said
@@ -38,7 +38,7 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     patch = flat["patch_size"] or max(STRIDE, min(LARGEST_PATCH, side - side % STRIDE))
     depth = flat["depth"] or max(1, min(DEPTH, int(np.log2(max(patch // LEAST_BOTTOM, 2)))))
     batch = flat["batch_size"] or int(np.clip(BATCH_PIXELS // patch**2, LEAST_BATCH, MOST_BATCH))
-    cut = sum(max(-(-one.shape[0] // patch), 1) * max(-(-one.shape[1] // patch), 1) for one in train)
+    cut = sum(int(np.ceil(np.sqrt(-(-one.shape[0] // patch) * -(-one.shape[1] // patch)))) for one in train)
     plan = -(-cut // batch)
     epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
     moments = fit_moments(train)

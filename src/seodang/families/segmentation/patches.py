@@ -43,7 +43,9 @@ class Cut(NamedTuple):
 
 
 class PatchSource(BatchSource):
-    """Pieces from all over the images of one part; a large image gives as many as fit into it.
+    """Pieces from all over the images of one part: of each image the root of how many fit into it, others every epoch.
+
+    As many as fit would drown small images, which count as much as large ones in every measure.
 
     A piece depends on (seed, epoch, its number) alone. The next batch is cut while the network learns from this one, by a
     thread of its own: nothing waits, and nothing depends on who was faster.
@@ -71,13 +73,15 @@ class PatchSource(BatchSource):
             ],
             np.int64,
         )
+        self.quotas = np.ceil(np.sqrt(np.bincount(self.centres[:, 0]))).astype(np.int64)
         self.cutter = ThreadPoolExecutor(1, thread_name_prefix="cutter")
         self.planned: list[Cut] = []
         self.ahead: tuple[Cut, Future[tuple[NDArray[np.float32], Classes]]] | None = None
 
     def plan(self, seed: int, epoch: int) -> Sequence[Cut]:
-        """Every piece once, in any order; the last batch is filled up from the beginning, so that all are of one size."""
+        """Some pieces of every image in any order; the last batch is filled up from the beginning, so that all are full."""
         order = permutation(len(self.centres), seed, epoch)
+        order = order[_rank_of_equals(self.centres[order, 0]) < self.quotas[self.centres[order, 0]]]
         order = np.resize(order, -(-len(order) // self.batch_size) * self.batch_size)
         batches = np.split(self.centres[order], len(order) // self.batch_size)
         self.planned = [Cut(seed, epoch, number, places) for number, places in enumerate(batches)]
@@ -133,6 +137,15 @@ class PatchSource(BatchSource):
         chosen = places[random.integers(len(places))]
         place: NDArray[np.float64] = chosen[random.integers(len(chosen))] + random.uniform(-0.25, 0.25, 2) * self.size
         return place
+
+
+def _rank_of_equals(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many equal numbers stand before each."""
+    by_number = np.argsort(numbers, kind="stable")
+    ordered = numbers[by_number]
+    ranks = np.empty_like(numbers)
+    ranks[by_number] = np.arange(len(numbers)) - np.searchsorted(ordered, ordered)
+    return ranks
 
 
 def _class_places(mask: Classes) -> list[NDArray[np.int64]]:
