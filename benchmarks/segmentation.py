@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("part", choices=["speed", "quality", "predict", "all"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--minutes", type=float, default=9.0, help="of training in `quality`; reading and measuring come on top"
+        "--minutes", type=float, default=7.5, help="of training in `quality`; reading and measuring come on top"
     )
     parser.add_argument("--batch-size", type=int, default=4, help="of both sides in `speed`")
     options = parser.parse_args()

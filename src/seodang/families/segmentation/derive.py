@@ -16,11 +16,12 @@ from seodang.families.segmentation.settings import SegmentationSettings
 
 BASES = {"unet": 64, "unet-small": 24}
 DEPTH, LEAST_BOTTOM = 4, 8  # levels, fewer where the bottom of a piece would be smaller than so many pixels
-LARGEST_PATCH, STRIDE = 192, 16
-BATCH_PIXELS = 4 * 192 * 192  # of a step: in the same time many small steps learn more than few large ones
+STRIDE = 16
+LARGEST_PATCH = {"CPU": 128, "GPU": 256}
+BATCH_PIXELS = {"CPU": 4 * 128**2, "GPU": 8 * 256**2}  # of a step: in a given time many small steps learn more than few large
 LEAST_BATCH, MOST_BATCH = 2, 16
 LEARNING_RATE = 2e-3
-STEPS = 2_000  # that training takes when nothing else is said
+STEPS = 4_000  # that training takes when nothing else is said
 TILE, SMALL_TILE, FEW_CLASSES = 1024, 512, 8
 DIFFERENT_IMAGES = 0.2  # of the variance between images: they were not taken alike
 
@@ -31,13 +32,13 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     Raises: SettingsError: The pieces are too small for so many levels.
     """
     flat, train = settings.to_flat(), data.parts["train"]
-    gpu = torch.cuda.is_available()
-    model = flat["model"] or ("unet" if gpu else "unet-small")
+    place = "GPU" if torch.cuda.is_available() else "CPU"
+    model = flat["model"] or ("unet" if place == "GPU" else "unet-small")
     heights, widths = (np.array([one.shape[axis] for one in train]) for axis in (0, 1))
     side = int(min(np.median(heights), np.median(widths)))
-    patch = flat["patch_size"] or max(STRIDE, min(LARGEST_PATCH, side - side % STRIDE))
+    patch = flat["patch_size"] or max(STRIDE, min(LARGEST_PATCH[place], side - side % STRIDE))
     depth = flat["depth"] or max(1, min(DEPTH, int(np.log2(max(patch // LEAST_BOTTOM, 2)))))
-    batch = flat["batch_size"] or int(np.clip(BATCH_PIXELS // patch**2, LEAST_BATCH, MOST_BATCH))
+    batch = flat["batch_size"] or int(np.clip(BATCH_PIXELS[place] // patch**2, LEAST_BATCH, MOST_BATCH))
     cut = sum(int(np.ceil(np.sqrt(-(-one.shape[0] // patch) * -(-one.shape[1] // patch)))) for one in train)
     plan = -(-cut // batch)
     epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
@@ -45,15 +46,19 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     whole = Moments.together(moments, (heights * widths).astype(np.float64))
     between = float(np.mean(np.var([one.mean for one in moments], 0) / whole.deviation**2))
     derived: dict[str, tuple[Any, str]] = {
-        "model": (model, "for a GPU" if gpu else "for a CPU"),
+        "model": (model, f"for a {place}"),
         "base_channels": (BASES[model], f"of {model}"),
         "normalisation": (
             "image" if between > DIFFERENT_IMAGES else "dataset",
             f"{between:.0%} of the variance of grey values lies between images",
         ),
-        "patch_size": (patch, f"the median image is {int(np.median(widths))} x {int(np.median(heights))} pixels"),
+        "patch_size": (
+            patch,
+            f"the median image is {int(np.median(widths))} x {int(np.median(heights))} pixels; at most {LARGEST_PATCH[place]} "
+            f"on a {place}",
+        ),
         "depth": (depth, f"pieces of {patch} pixels are {patch >> depth} wide at the bottom"),
-        "batch_size": (batch, f"about {BATCH_PIXELS:,} pixels a step"),
+        "batch_size": (batch, f"about {BATCH_PIXELS[place]:,} pixels a step"),
         "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine"),
         "epochs": (epochs, f"{STEPS:,} steps over {cut:,} pieces" if flat["steps"] is None else "as many as the steps need"),
         "tile_size": (
