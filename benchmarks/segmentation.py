@@ -168,9 +168,9 @@ def quality(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def predict(options: argparse.Namespace) -> dict[str, Any]:
-    """Megapixels a second of unet-small on the test images of dsb2018, one reading and four mirrored ones."""
+    """Megapixels a second of unet-small on every fourth test image of dsb2018, one reading and four mirrored ones."""
     images = read_data("dsb2018", SegmentationSettings())
-    pictures = [images.picture(seen)[0] for seen in images.parts["test"]]
+    pictures = [images.picture(seen)[0] for seen in images.parts["test"][::4]]
     megapixels = sum(picture.shape[0] * picture.shape[1] for picture in pictures) / 1e6
     found: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as folder:
