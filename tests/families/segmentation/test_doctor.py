@@ -19,6 +19,7 @@ from seodang import families
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.images import write_png
+from seodang.data.splits import assign
 from seodang.families.segmentation.data import PictureStore, labelled_images, read_data, split_pairs
 from seodang.families.segmentation.settings import SegmentationSettings
 
@@ -362,3 +363,19 @@ def test_pictures_stay_in_memory_within_bounds(cells: Path) -> None:
     assert store.picture(pairs[2], data.code) is first
     store.picture(pairs[0], data.code)
     assert list(store.kept) == [pairs[4], pairs[2], pairs[0]]
+
+
+def test_training_images_that_a_hash_of_their_names_chose_are_split_again(tmp_path: Path) -> None:
+    """The same hash would put none of them into validation, as it happened to dsb2018."""
+    names = [f"cell-{number}" for number in range(400)]
+    own = [name for name, part in zip(names, assign(names, {"train": 0.8, "test": 0.2}), strict=True) if part == "train"]
+    random = np.random.default_rng(0)
+    for part, some in (("train", own), ("test", ["one", "two"])):
+        for kind in ("images", "masks"):
+            (tmp_path / part / kind).mkdir(parents=True)
+        for name in some:
+            write_png(tmp_path / part / "images" / f"{name}.png", random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+            write_png(tmp_path / part / "masks" / f"{name}.png", np.eye(8, dtype=np.uint8) * 255)
+    parts = read_data(str(tmp_path), SegmentationSettings()).parts
+    assert 0.05 < len(parts["validation"]) / len(own) < 0.16
+    assert len(parts["test"]) == 2

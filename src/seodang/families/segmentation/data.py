@@ -27,6 +27,7 @@ KEPT_BYTES = 2 << 30
 """Of images and masks that stay in memory; others are read again whenever they are wanted."""
 LOOKING_THREADS = 4  # unpacking is done outside Python's lock
 PARTS = ("train", "validation", "test")
+OWN_PARTS = "within own parts"  # a hash that parted train from test already would tell of no train image that it is another
 NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
 _MANY_VALUES = 64  # a photograph has more, a mask has fewer
@@ -193,16 +194,18 @@ def split_pairs(seen: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...
     Images that are alike to the pixel go where the first of them goes, so that equals never part.
     """
     parts: dict[str, list[Seen]] = {part: list(seen.get(part, ())) for part in PARTS}
-    rest, fractions = list(seen.get("all", ())), EIGHTY_TEN_TEN
+    rest, fractions, salt = list(seen.get("all", ())), EIGHTY_TEN_TEN, ""
     if not rest and not parts["validation"]:
         rest, fractions, parts["train"] = parts["train"], NINE_TO_ONE, []
     elif not rest and not parts["test"]:
         rest, fractions, parts["train"] = parts["train"], {"train": 0.9, "test": 0.1}, []
+    if "all" not in seen:
+        salt = OWN_PARTS
     if rest:
         first: dict[str, str] = {}
         for one in rest:
             first.setdefault(one.image_digest, one.pair.name)
-        chosen = assign([first[one.image_digest] for one in rest], fractions)
+        chosen = assign([first[one.image_digest] for one in rest], fractions, salt)
         for one, part in zip(rest, chosen, strict=True):
             parts[str(part)].append(one)
         _fill(parts, fractions)
