@@ -89,7 +89,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> seodang.Run:
         write_png(folder / "cells" / "images" / f"{number}.png", np.clip(light, 0, 255).astype(np.uint8))
         write_png(folder / "cells" / "masks" / f"{number}.png", inside.astype(np.uint8) * 255)
     return seodang.train(
-        "segmentation", folder / "cells", runs=folder / "runs", threads=1, base_channels=8, depth=2, patch_size=32, epochs=25
+        "segmentation",
+        folder / "cells",
+        runs=folder / "runs",
+        threads=1,
+        base_channels=8,
+        depth=2,
+        patch_size=32,
+        batch_size=4,
+        epochs=25,
     )
 
 
