@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Iterator
@@ -26,6 +27,21 @@ class Pace:
     def steps_within(self, seconds: float) -> int:
         """How many steps, and the validations after each epoch of them, fit into some time; 1 at least."""
         return max(1, int(SHARE * seconds / (self.step_seconds + self.validation_seconds / self.steps_of_epoch)))
+
+    def within_limits(self, minutes: float, seconds: float, steps: int | None, epochs: int | None) -> tuple[int, int, str]:
+        """Steps and epochs of a training that must not take longer, and why so many.
+
+        Args:
+            minutes: What the user granted.
+            seconds: What is left of them for training.
+            steps, epochs: What was asked for otherwise, if anything.
+        """
+        fitting = self.steps_within(seconds)
+        taken = min((fitting, *filter(None, (steps, epochs and epochs * self.steps_of_epoch))))
+        why = f"{fitting:,} steps would fit into {minutes:g} min at {self}"
+        if taken != fitting:
+            why += ", more than was asked for otherwise"
+        return taken, math.ceil(taken / self.steps_of_epoch), why
 
     def __str__(self) -> str:
         step, validation = 1000 * self.step_seconds, self.validation_seconds

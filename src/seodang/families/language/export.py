@@ -33,10 +33,9 @@ from seodang.families.language.scoring import Nats, stepped_nats
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.stepping import Floats
 from seodang.families.language.tokens import Vocabulary
-from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
+from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
 
 MODEL, VOCABULARY, NGRAMS, PROOF = "model.onnx", "vocabulary.json", "ngrams.npz", "proof.json"
-OPSET = 18
 PROOF_SEED, PROOF_STEPS, PROOF_BATCHES = 0, 100, (1, 2, 7)
 TOLERANCE = 1e-4
 INPUTS, OUTPUTS = ("tokens", "state", "known"), ("logits", "probabilities", "state_after")
@@ -105,24 +104,7 @@ def onnx_model(network: LanguageNetwork) -> bytes:
     examples = (torch.zeros(2, dtype=torch.int64), start_state(network, 2), torch.zeros(2, network.output.out_features))
     shapes: dict[str, Any] = {"tokens": {0: streams}, "state": {1: streams}, "known": {0: streams}}
     count = len(INPUTS) if network.ngrams is not None else len(INPUTS) - 1
-    with quiet_exporter():
-        try:
-            program = torch.onnx.export(
-                OnnxStep(network).eval(),
-                examples[:count],
-                dynamo=True,
-                dynamic_shapes={name: shapes[name] for name in INPUTS[:count]},
-                input_names=list(INPUTS[:count]),
-                output_names=list(OUTPUTS),
-                opset_version=OPSET,
-                verbose=False,
-            )
-        except Exception as error:  # the exporter raises what it likes
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ExportError(f"This network cannot be written as ONNX: {type(error).__name__}: {reason}") from error
-        assert program is not None
-        model: bytes = program.model_proto.SerializeToString()
-        return model
+    return exported(OnnxStep(network), examples[:count], {name: shapes[name] for name in INPUTS[:count]}, OUTPUTS)
 
 
 def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, Any]:

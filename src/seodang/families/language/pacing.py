@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import torch
@@ -27,16 +26,8 @@ def pace(prepared: Prepared[LanguageSettings], data: LanguageData, device: Devic
     work = train_network(StageContext(settings, prepared.preprocessing, data, device, {}))
     making = time.monotonic() - begun  # n-grams, which training finds made
     found = measured_pace(work, asked.seed)
-    fitting = found.steps_within(60 * minutes - making / SHARE)
-    limits = (asked.steps, asked.epochs and asked.epochs * found.steps_of_epoch)
-    steps = min((fitting, *filter(None, limits)))
-    each = str(found)
+    steps, epochs, why = found.within_limits(minutes, 60 * minutes - making / SHARE, asked.steps, asked.epochs)
     if settings.model.ngrams:
-        each += f"; {making:.1f} s went to n-grams"
-    fit = f"{fitting:,} steps would fit into {minutes:g} min at {each}"
-    reasons = {
-        "steps": fit if steps == fitting else f"{fit}, more than was asked for otherwise",
-        "epochs": "as many as the steps need",
-    }
-    settings = settings.replaced(steps=steps, epochs=math.ceil(steps / found.steps_of_epoch))
-    return Prepared(settings, {**prepared.reasons, **reasons}, prepared.preprocessing)
+        why += f"; {making:.1f} s went to n-grams"
+    reasons = {**prepared.reasons, "steps": why, "epochs": "as many as the steps need"}
+    return Prepared(settings.replaced(steps=steps, epochs=epochs), reasons, prepared.preprocessing)

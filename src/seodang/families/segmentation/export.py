@@ -27,10 +27,9 @@ from seodang.families.segmentation.scaling import LEAST_SHARE, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
 from seodang.families.segmentation.training import stored_scaling
 from seodang.families.segmentation.unet import UNet
-from seodang.nn.onnx import PACKAGES, need_packages, open_session, quiet_exporter
+from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
 
 MODEL, CLASSES, PROOF = "model.onnx", "classes.json", "proof.json"
-OPSET = 18
 TOLERANCE = 1e-4
 PROOF_SEED = 0
 PROOF_UNITS = ((1, 4, 4), (2, 3, 7), (1, 9, 2))
@@ -87,24 +86,8 @@ def onnx_model(whole: Chances) -> bytes:
     """A serialized ONNX model of any number of images of any size. Raises: ExportError: The exporter refuses the network."""
     stride, channels = whole.network.stride, whole.network.first.in_channels
     batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "rows", "columns"))
-    with quiet_exporter():
-        try:
-            program = torch.onnx.export(
-                whole,
-                (torch.zeros(2, channels, 3 * stride, 4 * stride),),
-                dynamo=True,
-                dynamic_shapes={"images": {0: batch, 2: stride * height, 3: stride * width}},
-                input_names=["images"],
-                output_names=["chances"],
-                opset_version=OPSET,
-                verbose=False,
-            )
-        except Exception as error:  # the exporter raises what it likes
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ExportError(f"This network cannot be written as ONNX: {type(error).__name__}: {reason}") from error
-        assert program is not None
-        model: bytes = program.model_proto.SerializeToString()
-        return model
+    shapes = {"images": {0: batch, 2: stride * height, 3: stride * width}}
+    return exported(whole, [torch.zeros(2, channels, 3 * stride, 4 * stride)], shapes, ["chances"])
 
 
 def prove(whole: Chances, model: bytes, device: Device) -> dict[str, Any]:

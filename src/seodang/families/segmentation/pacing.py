@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from seodang.core.device import Device
@@ -23,13 +21,6 @@ def pace(prepared: Prepared[SegmentationSettings], data: SegmentationData, devic
     settings = prepared.settings.replaced(epochs=asked.epochs or 1)
     work = train_network(StageContext(settings, prepared.preprocessing, data, device, {}))
     found = measured_pace(work, asked.seed)
-    fitting = found.steps_within(60 * asked.minutes)
-    limits = (asked.steps, asked.epochs and asked.epochs * found.steps_of_epoch)
-    steps = min((fitting, *filter(None, limits)))
-    fit = f"{fitting:,} steps would fit into {asked.minutes:g} min at {found}"
-    reasons = {
-        "steps": fit if steps == fitting else f"{fit}, more than was asked for otherwise",
-        "epochs": "as many as the steps need",
-    }
-    settings = settings.replaced(steps=steps, epochs=math.ceil(steps / found.steps_of_epoch))
-    return Prepared(settings, {**prepared.reasons, **reasons}, prepared.preprocessing)
+    steps, epochs, why = found.within_limits(asked.minutes, 60 * asked.minutes, asked.steps, asked.epochs)
+    reasons = {**prepared.reasons, "steps": why, "epochs": "as many as the steps need"}
+    return Prepared(settings.replaced(steps=steps, epochs=epochs), reasons, prepared.preprocessing)

@@ -9,14 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seodang.core.errors import ExportError
 from seodang.families.text.batches import Padding
 from seodang.families.text.head import TextNetwork, word_mask
 from seodang.families.text.learner import class_probabilities
 from seodang.families.text.recurrence import RecurrentNetwork
-from seodang.nn.onnx import quiet_exporter
+from seodang.nn.onnx import OPSET, exported
 
-OPSET = 18
 # The order in which ONNX wants the gates, as places in PyTorch's order: i f g o -> i o f c, and r z n -> z r h.
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN": (0,)}
 
@@ -36,24 +34,7 @@ def onnx_model(module: nn.Module, length: int) -> bytes:
     tokens = torch.ones(2, length, dtype=torch.int64)
     lengths = torch.tensor([length, 2])
     sizes = {"tokens": {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}, "lengths": {0: torch.export.Dim.DYNAMIC}}
-    with quiet_exporter():
-        try:
-            program = torch.onnx.export(
-                module.eval(),
-                (tokens, lengths),
-                dynamo=True,
-                dynamic_shapes=sizes,
-                input_names=["tokens", "lengths"],
-                output_names=["probabilities", "logits"],
-                opset_version=OPSET,
-                verbose=False,
-            )
-        except Exception as error:  # the exporter raises what it likes
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ExportError(f"This network cannot be written as ONNX: {type(error).__name__}: {reason}") from error
-        assert program is not None
-        model: bytes = program.model_proto.SerializeToString()
-        return model
+    return exported(module, [tokens, lengths], sizes, ["probabilities", "logits"])
 
 
 class ExportedNetwork(nn.Module):
