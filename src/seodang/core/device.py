@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -131,6 +132,7 @@ def _cpu_limit(group: Path) -> float | None:
     return None if quota in ("max", "-1") else int(quota) / int(period)
 
 
+@cache
 def cpu_features() -> tuple[str, ...]:
     """The vector units of this CPU that decide speed and rounding, e.g. ("avx2", "avx512_bf16")."""
     wanted = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16", "asimd", "sve")

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seodang.core.errors import ShapeError
-from seodang.families.segmentation.unet import UNet, level_channels
+from seodang.families.segmentation.unet import UNet, folded, level_channels
 
 
 def lively(network: UNet) -> UNet:
@@ -66,3 +66,21 @@ def test_no_logit_sees_further_than_the_receptive_radius_and_some_see_nearly_as_
         assert reach <= radius
         seen = max(seen, reach)
     assert seen >= radius - 2 * network.stride  # the bound is no wild guess
+
+
+def test_folded_for_prediction_it_answers_the_same_without_normalisations() -> None:
+    network = lively(UNet(3, 2, level_channels(4, 3))).to(memory_format=torch.channels_last)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    shorter, images = folded(network), torch.randn(2, 3, 24, 40)
+    with torch.inference_mode():
+        torch.testing.assert_close(shorter(images), network(images), rtol=1e-5, atol=1e-5)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in shorter.modules())
+    assert not shorter.training
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_folding_leaves_a_network_that_is_being_trained_as_it_was() -> None:
+    network = lively(UNet(3, 1, level_channels(4, 2))).train()
+    folded(network)
+    assert network.training
+    assert sum(isinstance(module, nn.BatchNorm2d) for module in network.modules()) == 10

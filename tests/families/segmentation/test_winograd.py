@@ -203,12 +203,16 @@ class TestLayer:
 
     @needs_kernels
     @pytest.mark.parametrize("training", [True, False])
-    def test_kernels_while_training_in_bfloat16(self, training: bool, counted: list[Any]) -> None:
+    @pytest.mark.parametrize("tiles", [True, False])
+    def test_kernels_while_training_without_amx(
+        self, training: bool, tiles: bool, counted: list[Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(convolution, "cpu_features", lambda: ("avx512_bf16", *("amx_bf16",) * tiles))
         layer, images = Convolution3x3(16, 24).train(training), torch.randn(2, 16, 16, 16).bfloat16()
         with torch.autocast("cpu", torch.bfloat16):
             answers = layer(images)
         assert answers.dtype is torch.bfloat16
-        assert bool(counted) == training
+        assert bool(counted) == (training and not tiles)
         torch.testing.assert_close(answers, plain(images, layer.weight.bfloat16()), rtol=0.02, atol=0.02)  # bfloat16
 
     @pytest.mark.parametrize("channels", [3, 16])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from seodang.core.errors import ShapeError
 from seodang.families.segmentation.kernels.convolution import Convolution3x3
+from seodang.families.segmentation.kernels.normalisation import rectified_normalisation
 
 MOST_CHANNELS = 512
 
@@ -32,13 +36,13 @@ class UNet(nn.Module):
         self.channels = tuple(channels)
         bottom = self.channels[-1]
         self.encoders = nn.ModuleList(
-            double_convolution(before, after) for before, after in zip((in_channels, *channels), channels, strict=False)
+            DoubleConvolution(before, after) for before, after in zip((in_channels, *channels), channels, strict=False)
         )
         self.halve = nn.MaxPool2d(2)
-        self.bottom = double_convolution(bottom, bottom)
+        self.bottom = DoubleConvolution(bottom, bottom)
         below = (*self.channels[1:], bottom)
         self.lift = nn.ModuleList(Lift(more, here) for more, here in zip(below, channels, strict=True))
-        self.decoders = nn.ModuleList(double_convolution(2 * here, here) for here in channels)
+        self.decoders = nn.ModuleList(DoubleConvolution(2 * here, here) for here in channels)
         self.score = nn.Conv2d(self.channels[0], num_outputs, 1)
 
     @property
@@ -105,14 +109,42 @@ class Lift(nn.ConvTranspose2d):
         return lifted + self.bias.to(lifted.dtype)[:, None, None]
 
 
-def double_convolution(in_channels: int, out_channels: int) -> nn.Sequential:
-    """Two 3 x 3 convolutions, each normalised and rectified; biases would be taken away by the normalisation."""
-    layers: list[nn.Module] = []
-    for before in (in_channels, out_channels):
-        convolution = Convolution3x3(before, out_channels)
-        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # as the paper asks: He et al. 2015, arXiv:1502.01852
-        layers += [convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
-    return nn.Sequential(*layers)
+class DoubleConvolution(nn.Sequential):
+    """Two 3 x 3 convolutions, each normalised and rectified; biases would be taken away by the normalisation.
+
+    Args:
+        in_channels: Of the images.
+        out_channels: Of the answers.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        layers: list[nn.Module] = []
+        for before in (in_channels, out_channels):
+            convolution = Convolution3x3(before, out_channels)
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # He et al. 2015, arXiv:1502.01852, as the paper
+            layers += [convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)]
+        super().__init__(*layers)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(batch, in_channels, height, width) to (batch, out_channels, height, width)."""
+        if not self.training:
+            return cast(Tensor, super().forward(input))  # type: ignore[no-untyped-call]
+        layers = iter(self)
+        for convolution, normalisation, _ in zip(layers, layers, layers, strict=True):
+            input = rectified_normalisation(convolution(input), cast(nn.BatchNorm2d, normalisation))
+        return input
+
+
+def folded(network: UNet) -> UNet:
+    """A copy for prediction alone, which gives the same up to rounding, sooner: normalisation is part of its convolutions."""
+    copied = deepcopy(network).eval()
+    for block in (*copied.encoders, copied.bottom, *copied.decoders):
+        layers = list(cast(nn.Sequential, block))
+        for place, layer in enumerate(layers):
+            if isinstance(layer, nn.BatchNorm2d):
+                convolution = fuse_conv_bn_eval(cast(nn.Conv2d, layers[place - 1]), layer)
+                block[place - 1], block[place] = convolution, nn.Identity()
+    return copied
 
 
 def level_channels(base: int, depth: int) -> tuple[int, ...]:

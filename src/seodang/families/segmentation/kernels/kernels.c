@@ -5,15 +5,18 @@
 
 #include "foundation.h"
 #include "threads.h"
+#include "normalisation.h"
 #include "winograd.h"
 
 /* For the caller to compare with its own, lest it calls a library of another version. */
-const long winograd_bytes = sizeof(struct winograd);
+const long winograd_bytes = sizeof(struct winograd), normalisation_bytes = sizeof(struct normalisation);
 
 #if defined(__x86_64__)
 
 BEGIN("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma")
 #include "winograd_steps.h"
+
+#include "normalisation_steps.h"
 END
 
 /* Whether this CPU can run what follows. */
@@ -35,6 +38,19 @@ void run_weight_gradient(struct winograd *run) {
         share_out(run->threads, whole_gradient_task, run, panels_of(run->inputs));
     else
         share_out(run->threads, gradient_task, run, run->outputs / ROWS);
+}
+
+void run_normalisation(struct normalisation *run) {
+    share_out(run->threads, moments_task, run, blocks_of(run));
+    finish_moments(run);
+    share_out(run->threads, rectify_task, run, blocks_of(run));
+}
+
+void run_normalisation_gradient(struct normalisation *run) {
+    begin_gradient(run);
+    share_out(run->threads, gradient_sums_task, run, blocks_of(run));
+    finish_gradient(run);
+    share_out(run->threads, image_gradient_task, run, blocks_of(run));
 }
 
 #else
