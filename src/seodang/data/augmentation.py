@@ -127,6 +127,8 @@ def _mirrored(places: Floats, length: int) -> Floats:
     """Places along an axis, those outside thrown back from the edges."""
     if length == 1:
         return np.zeros_like(places)
+    if places.min() >= 0 and places.max() <= length - 1:  # most are, and a division of each would take a third of the time
+        return places
     period = 2 * (length - 1)
     within: Floats = np.abs(places) % np.float32(period)
     inside: Floats = np.minimum(within, np.float32(period) - within)

@@ -7,6 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -15,7 +16,7 @@ import numpy as np
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
-from seodang.data.images import Pixels, read_drawn, read_image
+from seodang.data.images import Drawn, Pixels, read_drawn, read_image
 from seodang.data.records import counted, listed
 from seodang.data.splits import EIGHTY_TEN_TEN, assign
 from seodang.families.segmentation.masks import Classes, MaskCode, MaskValues, recognise
@@ -98,13 +99,39 @@ class PictureStore:
                 self.kept.move_to_end(pair)
                 return self.kept[pair]
         found = read_image(pair.image), code.read(read_drawn(pair.mask))
+        self.keep(pair, found)
+        return found
+
+    def keep(self, pair: Pair, found: tuple[Pixels, Classes]) -> None:
+        """Remember a picture, and forget those not asked for longest when there are too many."""
         with self.lock:
             if pair not in self.kept:
                 self.kept[pair] = found
                 self.bytes += _bytes(found)
             while self.bytes > self.most_bytes and len(self.kept) > 1:
                 self.bytes -= _bytes(self.kept.popitem(last=False)[1])
-        return found
+
+
+class Glance:
+    """Pictures as they were read while looking, before it is known what masks mean; no more than fit."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.left = most_bytes
+        self.pictures: dict[Pair, tuple[Pixels, Drawn]] = {}
+        self.lock = Lock()
+
+    def keep(self, pair: Pair, image: Pixels, drawn: Drawn) -> None:
+        """Remember a picture if there is room."""
+        with self.lock:
+            self.left -= image.nbytes + drawn.values.nbytes
+            if self.left >= 0:
+                self.pictures[pair] = image, drawn
+
+    def move_to(self, store: PictureStore, code: MaskCode) -> None:
+        """Hand all pictures over, now that it is known."""
+        while self.pictures:
+            pair, (image, drawn) = self.pictures.popitem()
+            store.keep(pair, (image, code.read(drawn)))
 
 
 def read_data(source: str, settings: SegmentationSettings) -> SegmentationData:
@@ -112,7 +139,8 @@ def read_data(source: str, settings: SegmentationSettings) -> SegmentationData:
 
     Raises: DataError: The first thing that is wrong; `check` tells all.
     """
-    looked = look(source, settings)
+    glance = Glance(KEPT_BYTES)
+    looked = look(source, settings, glance)
     errors = [finding for finding in looked.findings if finding.severity == "error"]
     if errors:
         more = f" ({len(errors) - 1:,} more: seodang check segmentation {source})" if len(errors) > 1 else ""
@@ -123,7 +151,9 @@ def read_data(source: str, settings: SegmentationSettings) -> SegmentationData:
     assert looked.code is not None, "without a code there is an error"
     parts = split_pairs(looked.seen)
     notes = tuple(f"{finding.where}: {finding.what}" for finding in looked.findings if finding.severity != "error")
-    return SegmentationData(looked.name or Path(source).name, parts, looked.code, notes, looked.licence)
+    data = SegmentationData(looked.name or Path(source).name, parts, looked.code, notes, looked.licence)
+    glance.move_to(data.store, data.code)
+    return data
 
 
 @dataclass(frozen=True)
@@ -137,15 +167,19 @@ class Looked:
     licence: str = ""
 
 
-def look(source: str, settings: SegmentationSettings) -> Looked:
-    """Read every image and mask once. Raises: DataError: There are none."""
+def look(source: str, settings: SegmentationSettings, glance: Glance | None = None) -> Looked:
+    """Read every image and mask once.
+
+    Args: glance: Keeps the pictures; without, they are forgotten.
+    Raises: DataError: There are none.
+    """
     masks = Path(settings.data.masks) if settings.data.masks else None
     pairs = find_pairs(source, masks)
     findings = list(pairs.findings)
     seen: dict[str, tuple[Seen, ...]] = {}
     for part, some in pairs.parts.items():
         with ThreadPoolExecutor(LOOKING_THREADS) as pool:
-            results = list(pool.map(_look_at, some))
+            results = list(pool.map(partial(_look_at, glance=glance), some))
         seen[part] = tuple(result for result in results if isinstance(result, Seen))
         findings += [result for result in results if isinstance(result, Finding)]
     everything = [one for some in seen.values() for one in some]
@@ -231,7 +265,7 @@ def _too_few(seen: Mapping[str, Sequence[Seen]], source: str) -> Iterator[Findin
             return
 
 
-def _look_at(pair: Pair) -> Seen | Finding:
+def _look_at(pair: Pair, glance: Glance | None) -> Seen | Finding:
     where = f"{pair.image.parent.name}/{pair.image.name}"
     try:
         image = read_image(pair.image)
@@ -246,6 +280,8 @@ def _look_at(pair: Pair) -> Seen | Finding:
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         where = f"{pair.image.parent.name}/{pair.image.name}"
         return Finding("error", where, "has pixels that are no finite number", "repair or remove it")
+    if glance is not None:
+        glance.keep(pair, image, drawn)
     flat = image.reshape(-1, image.shape[2])
     pixels = hashlib.blake2b(f"{image.shape} {image.dtype.name}".encode(), digest_size=16)
     pixels.update(image.tobytes())

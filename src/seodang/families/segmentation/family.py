@@ -24,6 +24,7 @@ from seodang.families.segmentation.prediction import network_chances
 from seodang.families.segmentation.predictor import SegmentationPredictor
 from seodang.families.segmentation.settings import PRESETS, SegmentationSettings
 from seodang.families.segmentation.training import build_network, fast_network, make_segmenter, stored_scaling, train_network
+from seodang.families.segmentation.unet import folded
 from seodang.families.segmentation.yardstick import fit_yardstick
 
 SegmentationTrained = Trained[SegmentationSettings]
@@ -90,7 +91,7 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
         settings, preprocessing = trained.settings, trained.preprocessing
         network = fast_network(build_network(settings, preprocessing), trained.device).eval()
         restore_modules({"network": network}, trained.weights["train"])
-        compute = network_chances(network, trained.device)
+        compute = network_chances(folded(network), trained.device)
         segmenter = make_segmenter(
             network, stored_scaling(preprocessing, settings), settings, compute, settings.prediction.mirror
         )
