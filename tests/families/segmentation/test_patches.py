@@ -11,7 +11,8 @@ import torch
 from seodang.data.augmentation import Augmentation
 from seodang.data.images import write_png
 from seodang.families.segmentation.data import SegmentationData, read_data
-from seodang.families.segmentation.patches import PatchSource
+from seodang.families.segmentation.difficulty import Difficulty
+from seodang.families.segmentation.patches import PatchSource, shared_out
 from seodang.families.segmentation.scaling import Scale, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
 
@@ -35,7 +36,9 @@ def written(folder: Path, sizes: list[tuple[int, int]]) -> SegmentationData:
 
 def source(data: SegmentationData, how: Augmentation = BENT, batch_size: int = 4, size: int = 32) -> PatchSource:
     everything = [seen for part in data.parts.values() for seen in part]
-    return PatchSource(data, everything, AS_IT_IS, size, batch_size, how, torch.device("cpu"))
+    device = torch.device("cpu")
+    difficulty = Difficulty(len(everything), 1.0, device)
+    return PatchSource(data, everything, AS_IT_IS, size, batch_size, how, device, difficulty)
 
 
 def test_a_piece_depends_on_seed_epoch_and_number_alone(tmp_path: Path) -> None:
@@ -68,6 +71,46 @@ def test_large_images_give_the_root_of_what_fits_other_pieces_every_epoch_and_al
     assert all(len(places) == 2 for places in chosen)
     assert len(set.union(*chosen)) == 4
     assert all(set(plan[:22, 0].tolist()) == set(range(20)) for plan in plans)
+
+
+def test_images_that_are_badly_segmented_give_more_pieces_from_the_next_epoch_on(tmp_path: Path) -> None:
+    some = source(written(tmp_path, [(32, 32)] * 20))
+    before = np.concatenate([cut.places for cut in some.plan(0, 0)])[:, 0]
+    assert np.bincount(before).tolist() == [1] * 20
+    for _ in range(20):  # image 3 stays at 0.2, all others at 0.9
+        some.difficulty.note(torch.arange(20), torch.where(torch.arange(20) == 3, 0.2, 0.9))
+    same = np.concatenate([cut.places for cut in some.plan(0, 0)])[:, 0]
+    assert same.tolist() == before.tolist()
+    counts = np.zeros(20)
+    for epoch in range(1, 41):
+        plan = np.concatenate([cut.places for cut in some.plan(0, epoch)])[:, 0]
+        assert len(plan) == 20
+        counts += np.bincount(plan, minlength=20) / 40
+    # Missed are 0.8 and 0.1, 0.135 in the mean; five times the usual is the most, and all together stay 20.
+    weights = np.where(np.arange(20) == 3, 5.0, 0.1 / 0.135)
+    np.testing.assert_allclose(counts, 20 * weights / weights.sum(), atol=0.11)
+
+
+def test_a_resumed_source_plans_the_begun_epoch_as_it_was(tmp_path: Path) -> None:
+    data = written(tmp_path, [(32, 32)] * 20)
+    first, second = source(data), source(data)
+    first.difficulty.note(torch.arange(20), torch.linspace(0, 1, 20))
+    wanted = [cut.places.tolist() for cut in first.plan(0, 1)]
+    first.difficulty.note(torch.arange(20), torch.linspace(1, 0, 20))  # in the midst of epoch 1
+    second.plan(0, 0)
+    for name, tensor in second.tensors().items():
+        tensor.copy_(first.tensors()[name])
+    second.load_state(first.state())
+    assert [cut.places.tolist() for cut in second.plan(0, 1)] == wanted
+    assert [cut.places.tolist() for cut in second.plan(0, 2)] == [cut.places.tolist() for cut in first.plan(0, 2)] != wanted
+
+
+def test_shares_become_whole_numbers_that_add_up() -> None:
+    shares = np.array([1.0, 0.25, 3.5, 0.25])
+    drawn = np.array([shared_out(shares, 10, 0, epoch) for epoch in range(400)])
+    assert (drawn.sum(1) == 10).all()
+    assert (np.abs(drawn - 2 * shares) < 1).all()  # 2 * 0.25 is now 0, now 1
+    np.testing.assert_allclose(drawn.mean(0), 2 * shares, atol=0.1)
 
 
 def test_the_mask_moves_with_the_image(tmp_path: Path) -> None:
@@ -110,3 +153,19 @@ def test_numbers_have_mean_0_and_deviation_1() -> None:
     assert scaled.dtype == np.float32
     np.testing.assert_allclose(scaled.mean((0, 1)), 0, atol=0.12)  # cut off to whole numbers
     np.testing.assert_allclose(scaled.std((0, 1)), 1, atol=0.02)
+
+
+def test_pictures_are_read_once_and_no_more_are_kept_than_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = written(tmp_path / "small", [(40, 48)] * 6)
+    some = data.parts["train"][0]
+    for file in (tmp_path / "small").rglob("*.png"):
+        file.unlink()
+    image, classes = data.picture(some)
+    assert image.shape == (40, 48, 3) and classes.sum() == 36
+
+    monkeypatch.setattr("seodang.families.segmentation.data.KEPT_BYTES", 3 * 40 * 48 * 4)
+    tight = written(tmp_path / "large", [(40, 48)] * 6)
+    assert len(tight.store.kept) == 3
+    for one in (one for part in tight.parts.values() for one in part):
+        assert tight.picture(one)[1].sum() == 36
+    assert len(tight.store.kept) <= 6

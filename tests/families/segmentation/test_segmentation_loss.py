@@ -20,6 +20,13 @@ def test_two_classes_by_hand() -> None:
     assert dice_and_cross_entropy(logits, classes).item() == pytest.approx(entropy + 1 - dice, rel=1e-6)
 
 
+def test_pieces_count_alike_however_little_of_a_class_they_show() -> None:
+    logits = torch.zeros(2, 1, 1, 2)  # chances of one half everywhere
+    classes = torch.tensor([[[1, 1]], [[0, 0]]], dtype=torch.uint8)
+    dices = (2 * 1 + 1) / (1 + 2 + 1), 1 / (1 + 1)  # half of two pixels found; a pixel's worth seen where there is nothing
+    assert dice_and_cross_entropy(logits, classes).item() == pytest.approx(math.log(2) + 1 - sum(dices) / 2, rel=1e-6)
+
+
 def test_pixels_of_which_nothing_is_known_change_nothing() -> None:
     torch.manual_seed(0)
     logits = torch.randn(2, 3, 4, 6)
@@ -37,7 +44,8 @@ def test_many_classes_equal_the_formula() -> None:
     dices = []
     for one in range(1, 4):
         truth = (classes == one).float()
-        dices.append((2 * (chances[:, one] * truth).sum() + 1) / (chances[:, one].sum() + truth.sum() + 1))
+        overlap, both = (chances[:, one] * truth).sum((1, 2)), chances[:, one].sum((1, 2)) + truth.sum((1, 2))
+        dices.append((2 * overlap + 1) / (both + 1))
     expected = functional.cross_entropy(logits, classes) + 1 - torch.stack(dices).mean()
     assert dice_and_cross_entropy(logits, classes.to(torch.uint8)).item() == pytest.approx(expected.item(), rel=1e-6)
 

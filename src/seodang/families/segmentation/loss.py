@@ -14,8 +14,9 @@ SMOOTH = 1.0  # pixels added to both areas, so that a class that is nowhere has 
 def dice_and_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor | None = None) -> Tensor:
     """Mean cross-entropy plus mean Dice loss, as in nnU-Net (Isensee et al. 2021, arXiv:1809.10486).
 
-    The Dice loss is 1 - Dice of chances instead of certain classes (Milletari et al. 2016, arXiv:1606.04797), over all pixels
-    of the batch together, for each class but the background.
+    The Dice loss is 1 - Dice of chances instead of certain classes (Milletari et al. 2016, arXiv:1606.04797), of each piece and
+    each class but the background. Over all pixels of a batch together, what is wrong in a piece with little foreground would
+    hardly count, and every measure is of each image.
 
     Args:
         logits: (batch, outputs, height, width), one output for two classes, else one a class.
@@ -39,7 +40,7 @@ def dice_and_cross_entropy(logits: Tensor, classes: Tensor, weights: Tensor | No
     mean = (entropy * counted).sum() / counted.sum().clamp(min=1)
     seen = known.unsqueeze(1)
     chances, truths = chances * seen, truths * seen
-    axes = (0, 2, 3)
+    axes = (2, 3)
     overlap = (chances * truths).sum(axes)
     dice = (2 * overlap + SMOOTH) / (chances.sum(axes) + truths.sum(axes) + SMOOTH)
     return mean + 1 - dice.mean()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from seodang.data.augmentation import Augmentation, Floats, Warp, pieces, recolo
 from seodang.data.images import with_channels
 from seodang.data.sampling import permutation
 from seodang.families.segmentation.data import Seen, SegmentationData
+from seodang.families.segmentation.difficulty import Difficulty
 from seodang.families.segmentation.masks import IGNORED, Classes
 from seodang.families.segmentation.scaling import Scaling
 
@@ -31,6 +32,8 @@ class PatchBatch(NamedTuple):
     """(batch, channels, size, size), float32, laid out with channels last."""
     classes: Tensor
     """(batch, size, size), uint8."""
+    numbers: Tensor
+    """Of the images that the pieces are from, (batch,), int64."""
 
 
 class Cut(NamedTuple):
@@ -45,7 +48,8 @@ class Cut(NamedTuple):
 class PatchSource(BatchSource):
     """Pieces from all over the images of one part: of each image the root of how many fit into it, others every epoch.
 
-    As many as fit would drown small images, which count as much as large ones in every measure.
+    As many as fit would drown small images, which count as much as large ones in every measure. Images that are still badly
+    segmented give more pieces than others.
 
     A piece depends on (seed, epoch, its number) alone. The next batch is cut while the network learns from this one, by a
     thread of its own: nothing waits, and nothing depends on who was faster.
@@ -60,9 +64,10 @@ class PatchSource(BatchSource):
         batch_size: int,
         augmentation: Augmentation,
         device: torch.device,
+        difficulty: Difficulty,
     ) -> None:
         self.data, self.seen, self.scaling, self.size, self.batch_size = data, seen, scaling, size, batch_size
-        self.augmentation, self.device = augmentation, device
+        self.augmentation, self.device, self.difficulty = augmentation, device, difficulty
         self.places: dict[int, list[NDArray[np.int64]]] = {}
         self.centres = np.array(
             [
@@ -73,19 +78,35 @@ class PatchSource(BatchSource):
             ],
             np.int64,
         )
-        self.quotas = np.ceil(np.sqrt(np.bincount(self.centres[:, 0]))).astype(np.int64)
+        self.fitting = np.bincount(self.centres[:, 0])
+        self.usual = np.ceil(np.sqrt(self.fitting))
         self.cutter = ThreadPoolExecutor(1, thread_name_prefix="cutter")
         self.planned: list[Cut] = []
         self.ahead: tuple[Cut, Future[tuple[NDArray[np.float32], Classes]]] | None = None
 
     def plan(self, seed: int, epoch: int) -> Sequence[Cut]:
-        """Some pieces of every image in any order; the last batch is filled up from the beginning, so that all are full."""
-        order = permutation(len(self.centres), seed, epoch)
-        order = order[_rank_of_equals(self.centres[order, 0]) < self.quotas[self.centres[order, 0]]]
+        """As many pieces in every epoch, in any order; the last batch is filled up from the beginning, so that all are full."""
+        counts = shared_out(self.usual * self.difficulty.often(epoch), int(self.usual.sum()), seed, epoch)
+        turns = range(int((-(-counts // self.fitting)).max()))  # an image gives its pieces again when all were taken
+        order = np.concatenate([permutation(len(self.centres), seed, mix(epoch, turn)) for turn in turns])
+        order = order[_rank_of_equals(self.centres[order, 0]) < counts[self.centres[order, 0]]]
+        order = order[permutation(len(order), seed, epoch)]
         order = np.resize(order, -(-len(order) // self.batch_size) * self.batch_size)
         batches = np.split(self.centres[order], len(order) // self.batch_size)
         self.planned = [Cut(seed, epoch, number, places) for number, places in enumerate(batches)]
         return self.planned
+
+    def tensors(self) -> dict[str, Tensor]:
+        """How hard each image is, and was as the epoch began."""
+        return {"dice": self.difficulty.dice, "planned": self.difficulty.planned}
+
+    def state(self) -> dict[str, Any]:
+        """The epoch that was planned last."""
+        return {"epoch": self.difficulty.epoch}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.difficulty.epoch = state["epoch"]
 
     def batch(self, work: Cut) -> PatchBatch:
         """The pieces of one step."""
@@ -99,7 +120,8 @@ class PatchSource(BatchSource):
             self.ahead = following, self.cutter.submit(self._cut, following)
         # Pixels stand as they were cut, channels last, which is also how convolutions on a CPU are fastest.
         tensor = torch.from_numpy(images).permute(0, 3, 1, 2)
-        return PatchBatch(tensor.to(self.device), torch.from_numpy(classes).to(self.device))
+        numbers = torch.from_numpy(work.places[:, 0].copy())
+        return PatchBatch(*(one.to(self.device) for one in (tensor, torch.from_numpy(classes), numbers)))
 
     def rows(self, work: Cut) -> int:
         """Pieces learned from."""
@@ -137,6 +159,19 @@ class PatchSource(BatchSource):
         chosen = places[random.integers(len(places))]
         place: NDArray[np.float64] = chosen[random.integers(len(chosen))] + random.uniform(-0.25, 0.25, 2) * self.size
         return place
+
+
+def shared_out(shares: NDArray[np.float64], total: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    """Whole numbers in proportion to shares that add up to a total; over the epochs, parts of one come to their due.
+
+    Args: shares: (images,), positive.
+    Returns: (images,).
+    """
+    random = np.random.Generator(np.random.Philox(key=mix("share", seed, epoch)))
+    ends = np.floor(np.cumsum(shares) * (total / shares.sum()) + random.random()).astype(np.int64)
+    ends[-1] = total  # which sums may miss by their rounding
+    counts: NDArray[np.int64] = np.diff(ends, prepend=0)
+    return counts
 
 
 def _rank_of_equals(numbers: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -41,6 +41,9 @@ class SegmentationTrainingSettings(TrainingSettings):
     class_weights: bool = Field(
         False, description="let rare classes count more in the cross-entropy, by the root of how rare they are"
     )
+    hard_images: float = Field(
+        1.0, ge=0, le=4, description="how much oftener images come that are still badly segmented, as a power; 0: all alike"
+    )
     steps: int | None = Field(None, ge=1, description="steps of the optimizer, if that is sooner than the end of all epochs")
     minutes: float | None = Field(
         None, gt=0, le=100_000, description="train for about so long; becomes a number of steps before the first one"

@@ -14,13 +14,14 @@ from seodang.core.family import StageContext
 from seodang.core.learner import Budget, Work
 from seodang.data.augmentation import Augmentation
 from seodang.families.segmentation.data import SegmentationData
+from seodang.families.segmentation.difficulty import Difficulty
 from seodang.families.segmentation.learner import SegmentationLearner, SegmentationValidation
 from seodang.families.segmentation.masks import MaskCode
 from seodang.families.segmentation.patches import PatchSource
 from seodang.families.segmentation.prediction import Segmenter, network_chances, tiling_for
 from seodang.families.segmentation.scaling import Scale, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
-from seodang.families.segmentation.unet import UNet, level_channels
+from seodang.families.segmentation.unet import UNet, folded, level_channels
 
 MOST_WEIGHT = 10.0  # of the rarest class beside the commonest
 
@@ -33,6 +34,8 @@ def train_network(context: StageContext[SegmentationSettings, SegmentationData])
     assert training.batch_size is not None and training.patch_size is not None
     scaling = stored_scaling(context.preprocessing, settings)
     network = fast_network(build_network(settings, context.preprocessing), device)
+    train, size = data.parts["train"], training.patch_size
+    difficulty = Difficulty(len(train), training.hard_images, device.torch)
     learner = SegmentationLearner(
         network,
         training.learning_rate,
@@ -40,6 +43,7 @@ def train_network(context: StageContext[SegmentationSettings, SegmentationData])
         device,
         training.clip_norm,
         class_weights(context.preprocessing).to(device.torch) if training.class_weights else None,
+        difficulty,
     )
     augmentation = Augmentation(
         flips=straying.flips,
@@ -50,12 +54,14 @@ def train_network(context: StageContext[SegmentationSettings, SegmentationData])
         contrast=straying.colour,
         noise=straying.noise,
     )
-    train, size = data.parts["train"], training.patch_size
-    source = PatchSource(data, train, scaling, size, training.batch_size, augmentation, device.torch)
+    source = PatchSource(data, train, scaling, size, training.batch_size, augmentation, device.torch, difficulty)
     budget = Budget(
         training.epochs, training.seed, training.schedule, training.warmup_fraction, training.patience, training.steps
     )
-    watching = make_segmenter(network, scaling, settings, network_chances(network, device), mirror=False)
+
+    def watching() -> Segmenter:
+        return make_segmenter(network, scaling, settings, network_chances(folded(network), device), mirror=False)
+
     return Work(learner, source, budget, SegmentationValidation(watching, data, data.parts["validation"]))
 
 
