@@ -56,5 +56,5 @@ benchmark-words: .venv/installed benchmarks/.env-keras/installed  ## beside gens
 	.venv/bin/python benchmarks/words.py
 
 benchmark-segmentation: .venv/installed  ## an hour; run it alone on the machine
-	.venv/bin/python -m pip install $(PIP_FLAGS) '.[openvino]'
+	.venv/bin/python -m pip install $(PIP_FLAGS) '.[openvino]' $(shell grep kornia benchmarks/requirements.txt)
 	.venv/bin/python benchmarks/segmentation.py all

@@ -4,9 +4,11 @@
     python benchmarks/segmentation.py speed               # training images a second of the U-Net with 64 to 512 channels
     python benchmarks/segmentation.py quality --seeds 3   # dsb2018: Dice and IoU of unet-small in ten minutes all told
     python benchmarks/segmentation.py predict             # megapixels a second: PyTorch, ONNX Runtime, OpenVINO
+    python benchmarks/segmentation.py augmentation        # pieces a second beside kornia's, and whether cores wait for them
 
 Every part prints a table and writes its figures to benchmarks/results/segmentation-<part>.json with the machine they were
-measured on. Needs the data set `dsb2018` (SEODANG_MIRROR or a download) but for `speed`.
+measured on. Needs the data set `dsb2018` (SEODANG_MIRROR or a download) but for `speed`; `augmentation` needs kornia, as in
+benchmarks/requirements.txt.
 """
 
 from __future__ import annotations
@@ -26,28 +28,33 @@ from torch.nn import functional
 import seodang
 from figures import save, spread, table
 from seodang.core.device import choose_device
+from seodang.core.family import StageContext
+from seodang.core.learner import Work
 from seodang.families.segmentation.data import read_data
+from seodang.families.segmentation.derive import prepare
+from seodang.families.segmentation.difficulty import Difficulty
 from seodang.families.segmentation.learner import SegmentationLearner
-from seodang.families.segmentation.patches import PatchBatch
+from seodang.families.segmentation.patches import Cut, PatchBatch, PatchSource
 from seodang.families.segmentation.settings import SegmentationSettings
-from seodang.families.segmentation.training import fast_network
+from seodang.families.segmentation.training import fast_network, train_network
 from seodang.families.segmentation.unet import UNet, level_channels
 
 SIDE, CHANNELS = 256, (64, 128, 256, 512)
 STEPS, WARM_UP = 8, 2
+MANY_STEPS = 60
 
 
 def main() -> None:
     """Run one part, or all."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["speed", "quality", "predict", "all"])
+    parser.add_argument("part", choices=["speed", "quality", "predict", "augmentation", "all"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument(
-        "--minutes", type=float, default=7.5, help="of training in `quality`; reading and measuring come on top"
+        "--minutes", type=float, default=8.6, help="of training in `quality`; reading and measuring come on top"
     )
     parser.add_argument("--batch-size", type=int, default=4, help="of both sides in `speed`")
     options = parser.parse_args()
-    parts = {"speed": speed, "quality": quality, "predict": predict}
+    parts = {"speed": speed, "quality": quality, "predict": predict, "augmentation": augmentation}
     for name, part in parts.items():
         if options.part in (name, "all"):
             save(f"segmentation-{name}", part(options))
@@ -140,8 +147,9 @@ def our_step(images: Tensor, classes: Tensor, precision: str) -> Callable[[], No
     """A step as `seodang train` takes it, with everything it checks."""
     device = choose_device("cpu", precision)
     network = fast_network(UNet(3, 1, level_channels(CHANNELS[0], len(CHANNELS))), device)
-    learner = SegmentationLearner(network, 1e-3, 1e-4, device, 1.0, None)
-    batch = PatchBatch(images.to(memory_format=torch.channels_last), classes.to(torch.uint8))
+    difficulty = Difficulty(len(images), 1.0, device.torch)
+    learner = SegmentationLearner(network, 1e-3, 1e-4, device, 1.0, None, difficulty)
+    batch = PatchBatch(images.to(memory_format=torch.channels_last), classes.to(torch.uint8), torch.arange(len(images)))
 
     def step() -> None:
         learner.update(batch)["loss"].item()
@@ -193,6 +201,80 @@ def predict(options: argparse.Namespace) -> dict[str, Any]:
     columns = ["one reading", "mirrored four ways"]
     table(["engine", *columns], [[name, *(f"{row[column]:.2f} MP/s" for column in columns)] for name, row in found.items()])
     return {"megapixels": megapixels, "megapixels_per_second": found}
+
+
+def augmentation(options: argparse.Namespace) -> dict[str, Any]:
+    """Pieces a second of our augmentation and of kornia's, and training steps that wait for their pieces or do not."""
+    work = training_work()
+    source, learner = work.source, work.learner
+    plan = source.plan(0, 0)
+    for cut in plan[:WARM_UP]:
+        learner.update(source.batch(cut))
+    rates = {"ours": pieces_a_second(lambda number: source._cut(plan[number]), source.batch_size)}
+    crops = [source._cut(cut) for cut in plan[:STEPS]]
+    images = [torch.from_numpy(one).permute(0, 3, 1, 2).contiguous() for one, _ in crops]
+    masks = [torch.from_numpy(one).unsqueeze(1).float() for _, one in crops]
+    bend = kornia_augmentation()
+    rates["kornia"] = pieces_a_second(lambda number: bend(images[number % STEPS], masks[number % STEPS]), source.batch_size)
+    table(["augmentation", "pieces/s"], [[name, f"{rate:.0f}"] for name, rate in rates.items()])
+    ready = in_line(source, plan[0])
+    ways: dict[str, Callable[[int], PatchBatch]] = {
+        "the same pieces again": lambda number: ready,
+        "cut before each step": lambda number: in_line(source, plan[number]),
+        "cut while the step before is taken": lambda number: source.batch(plan[number]),
+    }
+    steps: dict[str, dict[str, float]] = {}
+    for name, batch in ways.items():
+        learner.update(batch(0))
+        started, busy = time.perf_counter(), time.process_time()
+        for number in range(1, MANY_STEPS + 1):
+            learner.update(batch(number))["loss"].item()
+        wall = time.perf_counter() - started
+        share = (time.process_time() - busy) / wall / torch.get_num_threads()
+        steps[name] = {"milliseconds": 1000 * wall / MANY_STEPS, "cores_busy": share}
+    rows = [[name, f"{row['milliseconds']:.0f}", f"{row['cores_busy']:.0%}"] for name, row in steps.items()]
+    table(["pieces", "ms a step", "cores busy"], rows)
+    return {"pieces_per_second": rates, "steps": steps}
+
+
+def training_work() -> Work:
+    """What `seodang train segmentation dsb2018` would train."""
+    settings = SegmentationSettings()
+    images, device = read_data("dsb2018", settings), choose_device("cpu", "auto")
+    prepared = prepare(images, settings)
+    return train_network(StageContext(prepared.settings, prepared.preprocessing, images, device, {}))
+
+
+def in_line(source: PatchSource, cut: Cut) -> PatchBatch:
+    """A batch that was not cut ahead, and with nothing cut ahead behind it."""
+    source.planned = []
+    return source.batch(cut)
+
+
+def pieces_a_second(make: Callable[[int], object], pieces: int) -> float:
+    """Of batches made one after the other."""
+    for number in range(WARM_UP):
+        make(number)
+    started = time.perf_counter()
+    for number in range(MANY_STEPS):
+        make(number)
+    return MANY_STEPS * pieces / (time.perf_counter() - started)
+
+
+def kornia_augmentation() -> Callable[..., object]:
+    """The same changes, of images and masks together, on pieces that were cut already."""
+    from kornia import augmentation as changes
+
+    return changes.AugmentationSequential(
+        changes.RandomHorizontalFlip(),
+        changes.RandomVerticalFlip(),
+        changes.RandomAffine(degrees=180, scale=(1 / 1.4, 1.4), p=1),
+        changes.RandomElasticTransform(p=1),
+        changes.RandomBrightness((0.8, 1.2), p=1),
+        changes.RandomContrast((0.8, 1.2), p=1),
+        changes.RandomGaussianNoise(std=0.05, p=1),
+        data_keys=["input", "mask"],
+    )
 
 
 if __name__ == "__main__":
