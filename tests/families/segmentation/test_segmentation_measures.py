@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -87,3 +90,21 @@ def test_otsu_equals_trying_every_threshold() -> None:
 
 def test_otsu_of_an_image_of_one_grey_is_no_error() -> None:
     assert np.isfinite(otsu_threshold(np.full((4, 4), 7.0, np.float32)))
+
+
+ALONG_THE_EDGE = """
+import numpy as np
+import torch
+from seodang.families.segmentation.measures import outline_f
+
+torch.set_flush_denormal(True)
+mask = np.zeros((60, 100), np.uint8)
+mask[:, 0] = mask[5:8, 90:93] = 1
+print(outline_f(mask, mask, 2, 1.0).tolist())
+"""
+
+
+def test_outlines_along_the_first_column_where_denormals_are_flushed_as_in_training() -> None:
+    """A tree of points at 0 parts them at a denormal number; in a process of its own, because it ended with that."""
+    found = subprocess.run([sys.executable, "-c", ALONG_THE_EDGE], capture_output=True, text=True)
+    assert (found.returncode, found.stdout.strip()) == (0, "[1.0, 1.0]")
