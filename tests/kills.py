@@ -1,7 +1,8 @@
 """Kill a training with SIGKILL at random moments, resume it, and compare every byte with a training that was never touched.
 
-    python tests/kills.py --kills 50            # the whole proof, some minutes
+    python tests/kills.py --kills 50                              # the whole proof, some minutes
     python tests/kills.py --kills 50 --model lstm
+    python tests/kills.py --kills 50 --family segmentation
 
 Prints a line a kill and ends with exit code 1 if a single byte differs. `test_kills.py` runs it with a few kills.
 """
@@ -17,7 +18,11 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+
+from PIL import Image, ImageDraw
 
 WORDS = {
     "good": ("lovely", "warm", "quiet", "clever", "moving", "bright"),
@@ -25,6 +30,7 @@ WORDS = {
 }
 FILLER = ("the", "film", "a", "story", "of", "people", "in", "town", "with", "music", "and", "some", "light", "that", "is")
 ROWS = 600
+PICTURES, SIDE = 30, 64
 SEODANG = [sys.executable, "-m", "seodang"]
 OFTEN = ["--checkpoint-seconds", "0", "--quiet"]  # a resumed run too, so that both end with the same two checkpoints
 
@@ -33,25 +39,41 @@ def main() -> int:
     """Run the proof; the exit code is 0 when all bytes agree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=5)
-    parser.add_argument("--model", default="cnn")
+    parser.add_argument("--family", default="text", choices=sorted(MODELS))
+    parser.add_argument("--model", help="the first of the family's otherwise")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        return prove(Path(name), options.kills, options.model, options.seed)
+        return prove(Path(name), options.kills, options.family, options.model or MODELS[options.family], options.seed)
 
 
-def prove(folder: Path, kills: int, model: str, seed: int) -> int:
+@dataclass(frozen=True)
+class Job:
+    """A training to be killed: `seodang train FAMILY SOURCE FLAGS`."""
+
+    family: str
+    source: Path
+    flags: list[str]
+
+    @classmethod
+    def written(cls, family: str, folder: Path, model: str, chance: random.Random) -> Job:
+        """A training that takes some seconds, with its data."""
+        flags = ["--preset", "smoke", "--model", model, "--epochs", "4", "--batch-size", "8", "--patience", "none"]
+        return cls(family, WRITERS[family](folder / family, chance), flags)
+
+
+def prove(folder: Path, kills: int, family: str, model: str, seed: int) -> int:
     """Train once undisturbed, then `kills` times disturbed; returns the number of runs that differ."""
     chance = random.Random(seed)
-    data = write_reviews(folder / "reviews.csv", chance)
-    process, run = start(data, folder / "reference", model)
+    job = Job.written(family, folder, model, chance)
+    process, run = start(job, folder / "reference")
     started = time.monotonic()
     finish(process)
     seconds = time.monotonic() - started
     expected = contents(run)
     wrong = 0
     for kill in range(1, kills + 1):
-        run, moment = disturb(data, folder / f"killed-{kill}", model, seconds, chance)
+        run, moment = disturb(job, folder / f"killed-{kill}", seconds, chance)
         found = contents(run)
         differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         wrong += bool(differing)
@@ -61,13 +83,13 @@ def prove(folder: Path, kills: int, model: str, seed: int) -> int:
     return wrong
 
 
-def disturb(data: Path, runs: Path, model: str, seconds: float, chance: random.Random) -> tuple[Path, float]:
+def disturb(job: Job, runs: Path, seconds: float, chance: random.Random) -> tuple[Path, float]:
     """Kill a training at a random moment and resume it to its end; gives the run and the moment.
 
     A training that was faster than the kill proves nothing, so another is started and killed earlier.
     """
     while True:
-        process, run = start(data, runs, model)
+        process, run = start(job, runs)
         delay = chance.uniform(0, seconds)
         try:
             process.wait(delay)
@@ -82,12 +104,11 @@ def disturb(data: Path, runs: Path, model: str, seconds: float, chance: random.R
         seconds = max(0.7 * delay, 0.05)
 
 
-def start(data: Path, runs: Path, model: str) -> tuple[subprocess.Popen[bytes], Path]:
+def start(job: Job, runs: Path) -> tuple[subprocess.Popen[bytes], Path]:
     """Begin the training under test; returns once its run folder is there, which is when a run can be resumed."""
-    flags = f"--preset smoke --model {model} --epochs 4 --batch-size 8 --patience none".split()
-    words = [*SEODANG, "train", "text", str(data), "--runs", str(runs), *flags, *OFTEN]
+    words = [*SEODANG, "train", job.family, str(job.source), "--runs", str(runs), *job.flags, *OFTEN]
     process = subprocess.Popen(words, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL)
-    run = runs / "text-1"
+    run = runs / f"{job.family}-1"
     while not (run / "settings.json").exists() and process.poll() is None:
         time.sleep(0.005)
     return process, run
@@ -113,8 +134,29 @@ def write_reviews(path: Path, chance: random.Random) -> Path:
         words = chance.choices(FILLER, k=chance.randint(4, 30)) + chance.choices(WORDS[label], k=2)
         chance.shuffle(words)
         rows.append(f"{' '.join(words)},{label}")
+    path = path.with_suffix(".csv")
     path.write_text("\n".join(rows) + "\n")
     return path
+
+
+def write_discs(folder: Path, chance: random.Random) -> Path:
+    """Bright discs on grey, and where they are."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir(parents=True)
+    for number in range(PICTURES):
+        image, mask = Image.new("L", (SIDE, SIDE), chance.randint(20, 90)), Image.new("L", (SIDE, SIDE))
+        for _ in range(chance.randint(1, 4)):
+            x, y, radius = chance.randint(0, SIDE), chance.randint(0, SIDE), chance.randint(5, 12)
+            place = (x - radius, y - radius, x + radius, y + radius)
+            ImageDraw.Draw(image).ellipse(place, fill=chance.randint(120, 250))
+            ImageDraw.Draw(mask).ellipse(place, fill=255)
+        image.save(folder / "images" / f"{number}.png")
+        mask.save(folder / "masks" / f"{number}.png")
+    return folder
+
+
+MODELS = {"text": "cnn", "segmentation": "unet-small"}
+WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {"text": write_reviews, "segmentation": write_discs}
 
 
 def environment() -> dict[str, str]:

@@ -12,12 +12,16 @@ import kills
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 
-def test_three_kills(tmp_path: Path) -> None:
-    assert kills.prove(tmp_path, kills=3, model="cnn", seed=0) == 0
+@pytest.mark.parametrize(("family", "model"), [("text", "cnn"), ("segmentation", "unet-small")])
+def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
+    assert kills.prove(tmp_path, 3, family, model, seed=0) == 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(7200)
-@pytest.mark.parametrize(("model", "number"), [("cnn", 50), ("lstm", 20), ("best", 20)])
-def test_many_kills(tmp_path: Path, model: str, number: int) -> None:
-    assert kills.prove(tmp_path, number, model, seed=1) == 0
+@pytest.mark.parametrize(
+    ("family", "model", "number"),
+    [("text", "cnn", 50), ("text", "lstm", 20), ("text", "best", 20), ("segmentation", "unet-small", 20)],
+)
+def test_many_kills(tmp_path: Path, family: str, model: str, number: int) -> None:
+    assert kills.prove(tmp_path, number, family, model, seed=1) == 0

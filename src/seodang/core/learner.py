@@ -62,7 +62,11 @@ class BatchSource(ABC):
 
     @abstractmethod
     def plan(self, seed: int, epoch: int) -> Sequence[Any]:
-        """The work of each step of an epoch, a pure function of its arguments: mostly row numbers."""
+        """The work of each step of an epoch, mostly row numbers.
+
+        A function of its arguments, and of what `state` and `tensors` held as the epoch began: a resumed run asks again in the
+        midst of it.
+        """
 
     @abstractmethod
     def batch(self, work: Any) -> Any:
