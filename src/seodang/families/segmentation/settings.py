@@ -42,7 +42,7 @@ class SegmentationTrainingSettings(TrainingSettings):
         False, description="let rare classes count more in the cross-entropy, by the root of how rare they are"
     )
     hard_images: float = Field(
-        1.0, ge=0, le=4, description="how much oftener images come that are still badly segmented, as a power; 0: all alike"
+        1.5, ge=0, le=4, description="how much oftener images come that are still badly segmented, as a power; 0: all alike"
     )
     steps: int | None = Field(None, ge=1, description="steps of the optimizer, if that is sooner than the end of all epochs")
     minutes: float | None = Field(

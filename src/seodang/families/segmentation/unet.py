@@ -106,7 +106,7 @@ class Lift(nn.ConvTranspose2d):
         """(batch, in_channels, height, width) to (batch, out_channels, 2 * height, 2 * width)."""
         assert self.bias is not None
         lifted = functional.conv_transpose2d(input, self.weight, stride=2)
-        return lifted + self.bias.to(lifted.dtype)[:, None, None]
+        return lifted.add_(self.bias.to(lifted.dtype)[:, None, None])
 
 
 class DoubleConvolution(nn.Sequential):
