@@ -187,6 +187,9 @@ class Run:
         for name in self.predicting.keys() - set(families.predicting(self.family)):
             raise SettingsError(f"{name} is no setting of prediction with a run of family {self.family}.", value=name)
 
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, family={self.family!r})"
+
     @property
     def path(self) -> Path:
         """The run folder."""
@@ -326,7 +329,8 @@ class Run:
         """The training data, read again. Raises: RunError: It has changed."""
         data = self._family.read(self._record["source"], self._family.settings_type.from_flat(self._record["given"]))
         if self._family.checksum(data) != self.folder.read_json("environment.json")["data"]["checksum"]:
-            raise RunError(f"{self._record['source']} has changed since {self.path} was trained.")
+            source = self._record["source"]
+            raise RunError(f"{source} has changed since {self.path} was trained; bring the old data back, or train anew.")
         return data
 
 

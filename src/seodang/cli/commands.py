@@ -83,16 +83,19 @@ def predict(args: Namespace) -> int:
     """
     if args.file is not None and args.text:
         raise SeodangError("Give either texts or --file, not both.")
-    if args.file is None and not args.text and sys.stdin.isatty():
-        raise SeodangError("Nothing to predict: give a text in quotes, --file FILE, or pipe one text a line.")
     run = _load(args)
-    if families.from_files(run.family):
+    files = families.from_files(run.family)
+    if args.file is None and not args.text and sys.stdin.isatty():
+        own = "name files or folders, or pipe one file a line"
+        ways = own if files else "give a text in quotes, --file FILE, or pipe one text a line"
+        raise SeodangError(f"Nothing to predict: {ways}.")
+    if files:
         wanted = {name: getattr(args, name) for name in families.drawings(run.family) if getattr(args, name, None)}
-        sources = args.text or ([args.file] if args.file is not None else _piped_lines())
+        sources = args.text or ([args.file] if args.file is not None else _piped_lines("file"))
         refused, count = predict_files(run, sources, wanted, as_json=args.json)
         _refuse(refused, counted(count, "file"))
         return 0
-    inputs = args.text or (_piped_lines() if args.file is None else run.inputs(args.file, **_reading(args)))
+    inputs = args.text or (_piped_lines("text") if args.file is None else run.inputs(args.file, **_reading(args)))
     outputs = run.predict(inputs) if args.text else run.predict_each(inputs)
     for one, output in zip(inputs, outputs, strict=True):
         if args.json or isinstance(output, Table):
@@ -141,7 +144,7 @@ def check(args: Namespace) -> int:
         if args.json:
             write(_json(asdict(finding)))
         else:
-            fix = f" {finding.fix}" if finding.fix else ""
+            fix = (" " if finding.what.endswith(".") else "; ") + finding.fix if finding.fix else ""
             write(f"{finding.severity}: {finding.where}: {finding.what}{fix}")
     if not findings and not args.json:
         write(f"{args.source}: nothing to report.")
@@ -286,14 +289,14 @@ def _refuse_unread_edits(path: str, record: Mapping[str, Any], flags: Mapping[st
             )
 
 
-def _piped_lines() -> list[str]:
-    """One text a line from standard input.
+def _piped_lines(what: str) -> list[str]:
+    """One text or file a line from standard input.
 
     Raises: DataError: It is empty or not UTF-8.
     """
     lines = sys.stdin.buffer.read().splitlines()
     if not lines:
-        raise DataError("standard input: empty; pipe one text a line.")
+        raise DataError(f"standard input: empty; pipe one {what} a line.")
     texts = []
     for row, line in enumerate(lines, start=1):
         try:

@@ -88,7 +88,10 @@ def _place(name: str, place: Path, below: Path, single: bool) -> Path:
 
 
 def _refuse_clashes(asked: Sequence[Asked]) -> None:
-    files = {item.file.resolve() for item in asked}
+    files = Counter(item.file.resolve() for item in asked)
+    twice = next((item.file for item in asked if item.targets and files[item.file.resolve()] > 1), None)
+    if twice is not None:
+        raise SettingsError(f"{twice} is named twice; name it once.")
     targets = [(name, target, item.file) for item in asked for name, target in item.targets.items()]
     counts = Counter(target.resolve() for _, target, _ in targets)
     for name, target, file in targets:

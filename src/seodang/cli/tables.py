@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from seodang.core.family import Metric
 
+SCREEN_ROWS = 30  # of a table in a terminal
 PIPE_WIDTH = 10_000  # columns; nothing is cut where nobody looks
 
 
@@ -106,7 +107,8 @@ def write_measures(evaluation: Mapping[str, Any], metrics: Iterable[Metric]) -> 
     for name, measure in evaluation["measures"].items():
         row = [name.replace("_", " "), number(measure["value"]), interval(measure)]
         rows.append([*row, number(yardstick.get(name, {}).get("value"))] if yardstick else row)
-    write(f"{evaluation['source']}, {evaluation['rows']:,} {evaluation.get('unit', 'rows')}")
+    unit = evaluation.get("unit", "rows")
+    write(f"{evaluation['source']}, {evaluation['rows']:,} {unit if evaluation['rows'] != 1 else unit.removesuffix('s')}")
     write_table(headers, rows)
     main, measured, to_beat = main_result(evaluation)
     sign = next((1 if one.higher_is_better else -1 for one in metrics if one.name.replace("_", " ") == main), 1)
@@ -119,7 +121,10 @@ def write_evaluation(evaluation: Mapping[str, Any], metrics: Iterable[Metric]) -
     write_measures(evaluation, metrics)
     for title, grid in evaluation["tables"].items():
         write(f"\n{title.replace('_', ' ')}")
-        write_table(grid["headers"], grid["rows"])
+        shown_rows = grid["rows"][:SCREEN_ROWS] if sys.stdout.isatty() else grid["rows"]
+        write_table(grid["headers"], shown_rows)
+        if len(shown_rows) < len(grid["rows"]):
+            write(f"... {len(grid['rows']) - len(shown_rows):,} more; --json has all")
     for note in evaluation["notes"]:
         write(f"\n{note}")
 

@@ -48,7 +48,7 @@ def read_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         tensors, state = load(data), metadata["state"]
         intact = metadata["sha256"] == _digest(tensors, state)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path}: not a readable checkpoint ({type(error).__name__}).") from error
+        raise RunError(f"{path}: not a readable checkpoint; bring the original back, or train again.") from error
     if not intact:
         raise RunError(f"{path}: the checkpoint is damaged (its checksum does not match).")
     return tensors, state

@@ -237,6 +237,8 @@ class RunFolder:
             )
         if last is None:
             raise RunError(f"{self.path}: stage {stage} has no checkpoint yet; finish it with `seodang resume {self.path}`.")
+        if last[1].get("progress", {}).get("best_epoch"):
+            raise RunError(f"{best} is missing, the weights of the best epoch; bring the file back, or train again.")
         return last[0]
 
     def _sync_metrics(self) -> None:

@@ -102,6 +102,20 @@ def test_rare_classes_weigh_by_the_root_of_how_rare_they_are() -> None:
     assert class_weights({"shares": [0.9999, 0.0001]})[1] / class_weights({"shares": [0.9999, 0.0001]})[0] == pytest.approx(10)
 
 
+@pytest.mark.parametrize(("side", "weighted"), [(20, False), (2, True)])
+def test_rare_classes_are_weighted(tmp_path: Path, side: int, weighted: bool) -> None:
+    for number in range(12):
+        image = np.random.default_rng(number).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+        mask = np.zeros((48, 48), np.uint8)
+        mask[5 : 5 + side, 5 : 5 + side] = 255
+        for kind, pixels in (("images", image), ("masks", mask)):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            write_png(tmp_path / kind / f"{number}.png", pixels)
+    found = prepared(read_data(str(tmp_path), SegmentationSettings()))
+    assert found.settings.to_flat()["class_weights"] is weighted
+    assert found.reasons["class_weights"] == f"the rarest class has {side**2 / 48**2:.2%} of all pixels"
+
+
 def test_minutes_become_steps_once(tmp_path: Path) -> None:
     data = written(tmp_path, (40, 40))
     asked = prepared(data, minutes=0.02, base_channels=4, depth=2, patch_size=32, batch_size=4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -158,8 +159,25 @@ def test_no_pair_at_all(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"images: no image has a mask of the same name in .*masks; images are called a\.png"):
         find_pairs(str(tmp_path), None)
     (tmp_path / "images" / "a.png").unlink()
-    with pytest.raises(DataError, match="images are called nothing, masks b"):
+    with pytest.raises(DataError, match="images: there is no image in this folder"):
         find_pairs(str(tmp_path), None)
+
+
+def test_names_as_a_mac_writes_them(tmp_path: Path) -> None:
+    image, mask = (unicodedata.normalize(form, "사진 é.png") for form in ("NFD", "NFC"))
+    assert image != mask
+    put(tmp_path / "images" / image, tmp_path / "masks" / mask)
+    pairs = find_pairs(str(tmp_path), None)
+    assert [one.name for one in pairs.parts["all"]] == ["사진 é"]
+    assert told(pairs) == []
+
+
+def test_two_folders_that_could_be_masks(tmp_path: Path) -> None:
+    fill(tmp_path, "a")
+    put(tmp_path / "labels" / "a.png")
+    assert told(find_pairs(str(tmp_path), None)) == [
+        ("note", str(tmp_path), "masks are read from masks/; labels is left aside", "")
+    ]
 
 
 def test_folder_without_the_two(tmp_path: Path) -> None:
@@ -198,7 +216,7 @@ def test_table_with_rows_that_do_not_fit(tmp_path: Path) -> None:
     assert told(pairs) == [
         ("error", "pairs.csv, row 3", "a.png is there a second time", "remove one of the rows"),
         ("error", "pairs.csv, row 4", f"there is no file {tmp_path}/masks/q.png", "paths count from the folder of the table"),
-        ("error", "pairs.csv, row 5", f"there is no file {tmp_path}", "paths count from the folder of the table"),
+        ("error", "pairs.csv, row 5", "the column image is empty", "name a file, or remove the row"),
     ]
 
 
@@ -216,7 +234,7 @@ def test_tables_that_cannot_be_used(tmp_path: Path) -> None:
     fill(tmp_path, "a")
     with pytest.raises(DataError, match=r"pairs\.csv: no column mask; it has image, label"):
         find_pairs(str(table(tmp_path / "pairs.csv", ("image", "label"), ("images/a.png", "masks/a.png"))), None)
-    with pytest.raises(DataError, match=r"pairs\.csv: no row names an image and a mask that are there"):
+    with pytest.raises(DataError, match=r"row 2: there is no file .*; no other row names an image and a mask that are there"):
         find_pairs(str(table(tmp_path / "pairs.csv", ("image", "mask"), ("x.png", "y.png"))), None)
     with pytest.raises(
         DataError, match=r"a\.png: expected a folder with images/ and masks/, or a CSV with the columns image and"

@@ -95,6 +95,7 @@ def test_an_image_goes_into_a_folder_that_is_there(command: Command, run: seodan
             "--out: a.png would be written for photo.png (--out) and for photo.png (--overlay); choose other places, or "
             "predict photo.png by itself.",
         ),
+        (("photos", "photos/one.png", "--out", "masks"), "photos/one.png is named twice; name it once."),
         (("empty",), "empty: there is no image in this folder."),
         (("photo.png", "--outt", "m.png"), "No setting --outt. Did you mean --out?"),
         (("photo.png", "--tile-size", "8"), "--tile-size must be between 32 and 8192, got 8"),

@@ -129,6 +129,29 @@ def test_python_takes_paths_and_arrays_and_refuses_what_is_neither(run: seodang.
         Image(7)  # type: ignore[arg-type]
 
 
+def test_images_of_other_bits_are_refused(run: seodang.Run, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="its pixels are of 16 bits, and those that were learned from of 8 bits; save it"):
+        run.predict(np.zeros((40, 40, 3), np.uint16))
+    with pytest.raises(DataError, match="its pixels are floating point"):
+        run.predict(np.zeros((40, 40, 3), np.float32))
+    with pytest.raises(DataError, match="is a folder; name the images in it"):
+        run.predict(tmp_path)
+
+
+def test_images_that_were_learned_from_are_counted_and_the_yardstick_stands_beside(run: seodang.Run, tmp_path: Path) -> None:
+    cells = run.path.parent.parent / "cells"
+    found = run.evaluate(cells)
+    assert found.rows == 20 and found.yardstick["dice"].value is not None
+    tested = run.evaluation["rows"]
+    assert found.notes == (f"{20 - tested} of these 20 images were learned from: others tell more about new ones.",)
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+    write_png(tmp_path / "images" / "a.png", np.zeros((40, 40), np.uint16))
+    write_png(tmp_path / "masks" / "a.png", np.eye(40, dtype=np.uint8))
+    with pytest.raises(DataError, match="a: its pixels are of 16 bits"):
+        run.evaluate(tmp_path)
+
+
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
 def test_engines_give_the_same_mask(run: seodang.Run, engine: str) -> None:
     pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])

@@ -30,6 +30,8 @@ LOOKING_THREADS = 4  # unpacking is done outside Python's lock
 PARTS = ("train", "validation", "test")
 OWN_PARTS = "within own parts"  # a hash that parted train from test already would tell of no train image that it is another
 NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
+RARE_SHARE, RARE_MASKS = 1e-4, 0.1  # a class with less of all pixels, in less of all masks, may be none
+FEWEST_TESTED = 5  # images tell little about others when they are fewer
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
 _MANY_VALUES = 64  # a photograph has more, a mask has fewer
 
@@ -185,16 +187,19 @@ def look(source: str, settings: SegmentationSettings, glance: Glance | None = No
     everything = [one for some in seen.values() for one in some]
     if not everything:
         return Looked(seen, None, tuple(findings), pairs.name, pairs.licence)
-    findings += _swapped(everything)
+    swapped = list(_swapped(everything))
+    findings += swapped
     findings += _twins(seen)
     code: MaskCode | None = None
     try:
         code = recognise([one.values for one in everything], settings.data.class_names, settings.data.ignored_value)
     except DataError as error:
-        findings.append(Finding("error", source, str(error)))
+        findings += [Finding("error", source, str(error))] * (not swapped)
     if code is not None:
-        findings.append(Finding("note", source, f"masks are read as {code.described()}"))
+        findings.append(Finding("note", source, f"masks are read as {code.described()}: {code.paired()}"))
+        findings += _rare(everything, code)
         findings += _empty(everything, code)
+    findings.append(Finding("note", source, _described(everything)))
     findings += _channels(everything)
     findings += _too_few(seen, source)
     ordered = tuple(sorted(findings, key=lambda one: ("error", "warning", "note").index(one.severity)))
@@ -263,6 +268,9 @@ def _too_few(seen: Mapping[str, Sequence[Seen]], source: str) -> Iterator[Findin
             what = f"the {part} part gets none of {counted(sum(map(len, parts.values())), 'image')}"
             yield Finding("error", source, what, "add images, three different ones at least are needed")
             return
+    if len(parts["test"]) < FEWEST_TESTED:
+        what = f"the test part gets {counted(len(parts['test']), 'image')}, which will tell little about others"
+        yield Finding("warning", source, what, "add images, or test on others: seodang evaluate")
 
 
 def _look_at(pair: Pair, glance: Glance | None) -> Seen | Finding:
@@ -283,8 +291,7 @@ def _look_at(pair: Pair, glance: Glance | None) -> Seen | Finding:
     if glance is not None:
         glance.keep(pair, image, drawn)
     flat = image.reshape(-1, image.shape[2])
-    pixels = hashlib.blake2b(f"{image.shape} {image.dtype.name}".encode(), digest_size=16)
-    pixels.update(image.tobytes())
+    pixels = _hashed(image)
     image_digest = pixels.hexdigest()
     pixels.update(drawn.values.tobytes())
     return Seen(
@@ -297,6 +304,17 @@ def _look_at(pair: Pair, glance: Glance | None) -> Seen | Finding:
         Moments.of(image),
         len(np.unique(flat[:PIXELS_AT_ONCE, 0])) > _MANY_VALUES,
     )
+
+
+def image_digest(image: Pixels) -> str:
+    """Of an image's pixels."""
+    return _hashed(image).hexdigest()
+
+
+def _hashed(image: Pixels) -> hashlib.blake2b:
+    pixels = hashlib.blake2b(f"{image.shape} {image.dtype.name}".encode(), digest_size=16)
+    pixels.update(image.tobytes())
+    return pixels
 
 
 def _size_finding(where: str, pair: Pair, image: Pixels, mask: Pixels) -> Finding:
@@ -339,6 +357,33 @@ def _empty(seen: Sequence[Seen], code: MaskCode) -> Iterator[Finding]:
     if empty:
         names = listed([one.pair.mask.name for one in empty], _NAMED, _LONG)
         yield Finding("warning", names, f"{counted(len(empty), 'mask')} all background", "fine where there is nothing to find")
+
+
+def _rare(seen: Sequence[Seen], code: MaskCode) -> Iterator[Finding]:
+    """Classes of hardly a pixel, which a slip of the pen or a resized mask makes."""
+    pixels = np.zeros(code.num_classes, np.int64)
+    masks: dict[int, list[str]] = defaultdict(list)
+    for one in seen:
+        for number, count in zip(one.values.as_code(code), one.values.counts.tolist(), strict=True):
+            if number is not None:
+                pixels[number] += count
+                masks[number].append(one.pair.mask.name)
+    for number, names in masks.items():
+        if pixels[number] < RARE_SHARE * pixels.sum() and len(names) <= RARE_MASKS * len(seen):
+            what = f"class {code.names[number]} has {counted(int(pixels[number]), 'pixel')} in {counted(len(names), 'mask')}"
+            yield Finding("warning", listed(names, _NAMED, _LONG), what, "repair these masks if it is none")
+
+
+def _described(seen: Sequence[Seen]) -> str:
+    """How many images there are, and what they are like."""
+    kinds = sorted({f"{one.shape[2]} x {one.depth}" for one in seen})
+    heights, widths = (sorted(one.shape[axis] for one in seen) for axis in (0, 1))
+    sizes = (
+        f"{widths[0]} x {heights[0]}"
+        if (widths[0], heights[0]) == (widths[-1], heights[-1])
+        else (f"{widths[0]} to {widths[-1]} wide and {heights[0]} to {heights[-1]} high")
+    )
+    return f"{counted(len(seen), 'image')} of {sizes}, channels {', '.join(kinds)}"
 
 
 def _channels(seen: Sequence[Seen]) -> Iterator[Finding]:

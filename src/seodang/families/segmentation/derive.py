@@ -13,6 +13,7 @@ from seodang.core.family import Prepared
 from seodang.families.segmentation.data import Seen, SegmentationData
 from seodang.families.segmentation.scaling import Moments
 from seodang.families.segmentation.settings import SegmentationSettings
+from seodang.families.segmentation.yardstick import fit_yardstick
 
 BASES = {"unet": 64, "unet-small": 24}
 DEPTH, LEAST_BOTTOM = 4, 8  # levels, fewer where the bottom of a piece would be smaller than so many pixels
@@ -23,6 +24,7 @@ LEAST_BATCH, MOST_BATCH = 2, 16
 LEARNING_RATE = 1e-3
 STEPS = 4_000  # that training takes when nothing else is said
 TILE, SMALL_TILE, FEW_CLASSES = 1024, 512, 8
+RARE = 0.005  # of all pixels: a class with less is weighted, lest it is never predicted
 DIFFERENT_IMAGES = 0.2  # of the variance between images: they were not taken alike
 
 
@@ -31,7 +33,7 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
 
     Raises: SettingsError: The pieces are too small for so many levels.
     """
-    flat, train = settings.to_flat(), data.parts["train"]
+    flat, train, shares = settings.to_flat(), data.parts["train"], class_shares(data)
     place = "GPU" if torch.cuda.is_available() else "CPU"
     model = flat["model"] or ("unet" if place == "GPU" else "unet-small")
     heights, widths = (np.array([one.shape[axis] for one in train]) for axis in (0, 1))
@@ -42,6 +44,7 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     cut = sum(int(np.ceil(np.sqrt(-(-one.shape[0] // patch) * -(-one.shape[1] // patch)))) for one in train)
     plan = -(-cut // batch)
     epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
+    rarest = float(shares[shares > 0].min())
     moments = fit_moments(train)
     whole = Moments.together(moments, (heights * widths).astype(np.float64))
     between = float(np.mean(np.var([one.mean for one in moments], 0) / whole.deviation**2))
@@ -61,9 +64,10 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
         "batch_size": (batch, f"about {BATCH_PIXELS[place]:,} pixels a step"),
         "learning_rate": (LEARNING_RATE, "falls to 0 along a cosine"),
         "epochs": (epochs, f"{STEPS:,} steps over {cut:,} pieces" if flat["steps"] is None else "as many as the steps need"),
+        "class_weights": (rarest < RARE, f"the rarest class has {rarest:.2%} of all pixels"),
         "tile_size": (
             TILE if data.code.num_classes <= FEW_CLASSES else SMALL_TILE,
-            f"{data.code.num_classes} classes of a row of tiles fit into the memory of any machine",
+            f"in memory lies a row of tiles with the chances of {data.code.num_classes} classes",
         ),
     }
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
@@ -77,7 +81,10 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
         "masks": data.code.to_json(),
         "mean": whole.mean.tolist(),
         "deviation": whole.deviation.tolist(),
-        "shares": class_shares(data).tolist(),
+        "shares": shares.tolist(),
+        "depth": train[0].depth,
+        "yardstick": fit_yardstick(data, shares).to_json(),
+        "learned_from": sorted(one.image_digest for part in ("train", "validation") for one in data.parts[part]),
     }
     return Prepared(settings.replaced(**values), reasons, preprocessing)
 

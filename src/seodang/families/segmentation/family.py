@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from seodang.core.checkpoint import restore_modules
 from seodang.core.device import Device
+from seodang.core.errors import DataError
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Trained
 from seodang.core.values import Finding, Image, Mask, Refused
-from seodang.data.images import is_image
+from seodang.data.images import Pixels, is_image
+from seodang.data.records import counted
 from seodang.data.tables import check_exists
-from seodang.families.segmentation.data import Labelled, Seen, SegmentationData, labelled_images, look, read_data
+from seodang.families.segmentation.data import (
+    Labelled,
+    Seen,
+    SegmentationData,
+    image_digest,
+    labelled_images,
+    look,
+    read_data,
+)
 from seodang.families.segmentation.derive import prepare
 from seodang.families.segmentation.evaluation import evaluate_scores, score_images
 from seodang.families.segmentation.kernels import library
-from seodang.families.segmentation.masks import MaskCode
+from seodang.families.segmentation.masks import Classes, MaskCode
 from seodang.families.segmentation.pacing import pace
 from seodang.families.segmentation.prediction import network_chances
 from seodang.families.segmentation.predictor import SegmentationPredictor
 from seodang.families.segmentation.settings import PRESETS, SegmentationSettings
 from seodang.families.segmentation.training import build_network, fast_network, make_segmenter, stored_scaling, train_network
 from seodang.families.segmentation.unet import folded
-from seodang.families.segmentation.yardstick import fit_yardstick
 
 SegmentationTrained = Trained[SegmentationSettings]
 
@@ -118,17 +126,36 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
 
     def evaluate(self, predictor: SegmentationPredictor, data: SegmentationData) -> Evaluation:
         """Measures on the test images, beside the yardstick."""
-        yardstick = fit_yardstick(data, np.array(predictor.preprocessing["shares"]))
-        num_classes = data.code.num_classes
+        yardstick, num_classes = predictor.yardstick, data.code.num_classes
         scores = score_images(pictures(data, data.parts["test"]), predictor.segmenter.classes, num_classes)
         bar = score_images(pictures(data, data.parts["test"]), yardstick.classes, num_classes)
         return evaluate_scores(f"the test part of {data.source}", scores, data.code.names, yardstick.name, bar)
 
     def evaluate_source(self, predictor: SegmentationPredictor, source: str, settings: SegmentationSettings) -> Evaluation:
-        """The same measures on other images with masks of the same classes, without a yardstick."""
-        images = labelled_images(source, settings, predictor.code)
-        scores = score_images(images, predictor.segmenter.classes, predictor.code.num_classes)
-        return evaluate_scores(source, scores, predictor.code.names, "", ())
+        """The same measures on other images with masks of the same classes; says which of them were learned from."""
+        learned, known = set(predictor.preprocessing["learned_from"]), 0
+
+        def images() -> Iterator[Labelled]:
+            for one in labelled_images(source, settings, predictor.code):
+                try:
+                    predictor.check_depth(one.image)
+                except DataError as error:
+                    raise DataError(f"{one.name}: {error}") from error
+                yield one
+
+        def segment(image: Pixels) -> Classes:
+            nonlocal known
+            known += image_digest(image) in learned
+            return predictor.segmenter.classes(image)
+
+        yardstick, num_classes = predictor.yardstick, predictor.code.num_classes
+        scores = score_images(images(), segment, num_classes)
+        bar = score_images(images(), yardstick.classes, num_classes)
+        found = evaluate_scores(source, scores, predictor.code.names, yardstick.name, bar)
+        if not known:
+            return found
+        what = f"{known:,} of these {counted(len(scores), 'image')} were learned from: others tell more about new ones."
+        return replace(found, notes=(*found.notes, what))
 
     def explain(
         self, trained: SegmentationTrained, predictor: SegmentationPredictor, data: SegmentationData | None, folder: Path

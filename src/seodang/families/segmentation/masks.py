@@ -21,6 +21,7 @@ Kind = Literal["two values", "class numbers", "grey values", "palette", "colours
 _BLURRED = 32  # how far JPEG may carry a value of a black and white mask away from either end
 _BLURRED_SHARE = 0.05  # of the pixels, at outlines, that may lie in between
 _HALF = 128
+_SHOWN = 8  # values in a message
 _GREY = 0x010101  # times a value, the number of the colour that is as grey
 
 
@@ -68,11 +69,18 @@ class MaskCode:
             found |= nothing
         if not found.all():
             strange = np.unique(numbers[~found])
+            if self._is_other_white(strange) and not (numbers == self.values[1]).any():
+                classes[~found] = 1
+                return classes
             raise DataError(
-                f"{_listed(strange, self.kind)} {'is' if len(strange) == 1 else 'are'} no class of these masks, which have "
-                f"{_listed(self.values, self.kind)}"
+                f"{_listed(strange, self.kind)} {'is' if len(strange) == 1 else 'are'} no class of the masks that were learned "
+                f"from, which have {_listed(self.values, self.kind)}; write these masks like those"
             )
         return classes
+
+    def _is_other_white(self, values: NDArray[np.int64]) -> bool:
+        """Whether masks of two values have another usual one for what is not background."""
+        return self.kind == "two values" and values.tolist() in ([1], [255])
 
     def _check_palette(self, places: Pixels, palette: NDArray[np.uint8]) -> None:
         for value, colour in zip(self.values, self.colours, strict=True):
@@ -106,6 +114,11 @@ class MaskCode:
         blurred = ", blurred by JPEG and cut at the middle" if self.blurred else ""
         ignored = "" if self.ignored is None else f"; {_named(self.ignored, self.kind)} is ignored"
         return f"{self.kind} ({_listed(self.values, self.kind)}){blurred}{ignored}"
+
+    def paired(self) -> str:
+        """Which value is which class, in words."""
+        pairs = [f"{_named(value, self.kind)} {name}" for value, name in zip(self.values, self.names, strict=True)]
+        return ", ".join(pairs[:_SHOWN]) + (f", ... ({len(pairs)} in all)" if len(pairs) > _SHOWN else "")
 
 
 @dataclass(frozen=True)
@@ -224,6 +237,8 @@ def _common_palette(masks: Sequence[MaskValues]) -> NDArray[np.uint8] | None:
 def _named_code(code: MaskCode, names: Sequence[str]) -> MaskCode:
     if names and len(names) != code.num_classes:
         raise DataError(f"the masks have {code.num_classes} classes, {code.described()}, but {len(names)} names are given")
+    if len(set(names)) < len(names):
+        raise DataError(f"names of classes must differ, got {', '.join(names)}")
     if not names and code.num_classes == 2:
         names = ("background", "foreground")
     made_up = ["background", *(f"class {number}" for number in range(1, code.num_classes))]
@@ -268,7 +283,7 @@ def _consecutive(values: NDArray[np.int64]) -> bool:
 
 def _listed(values: Iterable[int], kind: Kind) -> str:
     shown = [_named(int(value), kind) for value in values]
-    return ", ".join(shown[:8]) + (f", ... ({len(shown)} in all)" if len(shown) > 8 else "")
+    return ", ".join(shown[:_SHOWN]) + (f", ... ({len(shown)} in all)" if len(shown) > _SHOWN else "")
 
 
 def _hexadecimal(colour: Sequence[int] | NDArray[np.uint8]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seodang.core.errors import DataError
@@ -103,7 +104,12 @@ def _in_folder(folder: Path) -> Pairs:
             "table with the columns image and mask",
             settings=("masks",),
         )
-    return _one_part(images, masks)
+    found = _one_part(images, masks)
+    others = [name for name in MASK_FOLDERS if (other := _folder(folder, (name,))) is not None and other != masks]
+    if not others:
+        return found
+    what = f"masks are read from {masks.name}/; {', '.join(others)} is left aside"
+    return replace(found, findings=(*found.findings, Finding("note", f"{folder}", what)))
 
 
 def _folder(parent: Path, names: Iterable[str]) -> Path | None:
@@ -126,10 +132,13 @@ def _one_part(images: Path, masks: Path) -> Pairs:
         what = f"{counted(len(extra), 'mask')} without an image of the same name in {images.name}/"
         findings.append(Finding("error", _names(extra), what, "add the images or remove the masks"))
     shared = sorted(pictures.files.keys() & drawn.files.keys())
+    for folder, files in ((images, pictures.files), (masks, drawn.files)):
+        if not files:
+            raise DataError(f"{folder}: there is no image in this folder")
     if not shared:
         raise DataError(
-            f"{images}: no image has a mask of the same name in {masks}; images are called {_names(alone) or 'nothing'}, masks "
-            f"{_names(extra) or 'nothing'}"
+            f"{images}: no image has a mask of the same name in {masks}; images are called {_names(alone)}, masks "
+            f"{_names(extra)}"
         )
     return Pairs({"all": tuple(Pair(name, pictures.files[name], drawn.files[name]) for name in shared)}, tuple(findings))
 
@@ -150,7 +159,8 @@ def _by_name(folder: Path, without: Path | None = None) -> _Named:
     findings = []
     for path in filter(is_image, paths):
         relative = path.relative_to(folder)
-        name = _ENDINGS.sub("", relative.with_suffix("").as_posix())
+        # A Mac writes letters and their accents, or syllables and their parts, as several characters.
+        name = _ENDINGS.sub("", unicodedata.normalize("NFC", relative.with_suffix("").as_posix()))
         if name in files:
             what = f"is called like {files[name].name}"
             findings.append(Finding("error", f"{folder.name}/{relative}", what, "rename one of the two"))
@@ -174,8 +184,12 @@ def _from_table(path: Path) -> Pairs:
     seen: set[Path] = set()
     called: set[str] = set()
     for number, row in enumerate(zip(table.column(image), table.column(mask), strict=True)):
-        one, other = (path.parent / value.strip() for value in row)
         where = table.where(number)
+        empty = [column for column, value in zip((image, mask), row, strict=True) if not value.strip()]
+        if empty:
+            findings.append(Finding("error", where, f"the column {empty[0]} is empty", "name a file, or remove the row"))
+            continue
+        one, other = (_beside(path, value.strip()) for value in row)
         missing = [file for file in (one, other) if not file.is_file()]
         if missing:
             findings.append(
@@ -191,8 +205,15 @@ def _from_table(path: Path) -> Pairs:
         called.add(name)
         pairs.append(Pair(name, one, other))
     if not pairs:
-        raise DataError(f"{path}: no row names an image and a mask that are there")
+        first = findings[0]
+        raise DataError(f"{first.where}: {first.what}; {first.fix}; no other row names an image and a mask that are there")
     return Pairs({"all": tuple(pairs)}, tuple(findings))
+
+
+def _beside(table: Path, value: str) -> Path:
+    """A file as a table names it; one that Windows wrote may part folders by backslashes."""
+    found = table.parent / value
+    return found if found.is_file() or "\\" not in value else table.parent / value.replace("\\", "/")
 
 
 def _column(columns: Sequence[str], wanted: Sequence[str], path: Path) -> str:

@@ -18,6 +18,7 @@ from seodang.families.segmentation.masks import Classes, MaskCode
 from seodang.families.segmentation.prediction import Segmenter
 from seodang.families.segmentation.settings import SegmentationSettings
 from seodang.families.segmentation.unet import UNet
+from seodang.families.segmentation.yardstick import Yardstick
 
 OVERLAY_SHARE = 0.45  # of the class's colour in an overlay
 STRETCH_PIXELS = 1_000_000  # of a deep image tell its darkest and its brightest
@@ -44,6 +45,7 @@ class SegmentationPredictor:
         """The mask of one image, in the image's size."""
         try:
             pixels = image_pixels(image)
+            self.check_depth(pixels)
             found = self.segmenter.mask(pixels)
         except DataError as error:
             return Refused(str(error).rstrip("."))
@@ -56,12 +58,31 @@ class SegmentationPredictor:
         }
         return Mask(shares, float(found.confidence.mean()), found.classes, found.confidence, pictures)
 
+    @property
+    def yardstick(self) -> Yardstick:
+        """As it was fitted to the training images."""
+        return Yardstick(self.code.num_classes, **self.preprocessing["yardstick"])
+
+    def check_depth(self, pixels: Pixels) -> None:
+        """Raises: DataError: The image has other bits than those that were learned from, so it would seem black or white."""
+        depth, learned = (_bits(name) for name in (pixels.dtype.name, self.preprocessing["depth"]))
+        if depth != learned:
+            raise DataError(f"its pixels are {depth}, and those that were learned from {learned}; save it like those")
+
+
+def _bits(type_name: str) -> str:
+    """A type of pixels in words."""
+    words = {"uint8": "of 8 bits", "uint16": "of 16 bits"}
+    return words.get(type_name, "floating point" if "float" in type_name else type_name)
+
 
 def image_pixels(image: Image) -> Pixels:
     """The pixels of an input, (height, width, channels). Raises: DataError: The file cannot be read."""
     if isinstance(image.source, np.ndarray):
         return image.source[:, :, None] if image.source.ndim == 2 else image.source
     path = Path(image.source)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; name the images in it")
     if not path.is_file():
         raise DataError(f"there is no file {path}")
     return read_image(path)

@@ -144,7 +144,9 @@ def _write_examples(page: Page) -> None:
     if not page.by_dice or page.data is None:
         return
     page.report.heading("Best, median and worst")
-    chosen = {"best": page.by_dice[0], "median": page.by_dice[len(page.by_dice) // 2], "worst": page.by_dice[-1]}
+    count = len(page.by_dice)
+    places = {"best": 0, "median": count // 2, "worst": count - 1} if count > 2 else {"best": 0, "worst": 1}
+    chosen = {name: page.by_dice[place] for name, place in places.items() if place < count}
     colours = class_colours(page.predictor.code)
     rows = []
     for one in chosen.values():
@@ -174,7 +176,10 @@ def _write_sizes(page: Page) -> None:
     shares = {f"{row[0]} pixels": float(row[2]) for row in table["rows"]}
     counts = {f"{row[0]} pixels": int(row[1]) for row in table["rows"]}
     picture = bars(shares, title="How much of an object is found, by its size", value_label="part of its pixels", counts=counts)
-    page.picture("sizes", picture, "Connected objects of the true masks, a quarter of them in each bar.")
+    caption = (
+        "Connected objects of the true masks, a quarter of them in each bar. What was found beside them does not show here."
+    )
+    page.picture("sizes", picture, caption)
     page.report.table(page.measured_table("sizes"))
 
 

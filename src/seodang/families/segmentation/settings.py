@@ -38,8 +38,8 @@ class SegmentationTrainingSettings(TrainingSettings):
     patch_size: int | None = Field(
         None, ge=16, le=2048, description="height and width of the pieces that are learned from, in pixels"
     )
-    class_weights: bool = Field(
-        False, description="let rare classes count more in the cross-entropy, by the root of how rare they are"
+    class_weights: bool | None = Field(
+        None, description="let rare classes count more in the cross-entropy, by the root of how rare they are"
     )
     hard_images: float = Field(
         1.5, ge=0, le=4, description="how much oftener images come that are still badly segmented, as a power; 0: all alike"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,6 +38,10 @@ class Yardstick:
 
     def __init__(self, num_classes: int, commonest: int, bright: bool) -> None:
         self.num_classes, self.commonest, self.bright = num_classes, commonest, bright
+
+    def to_json(self) -> dict[str, Any]:
+        """For `preprocessing.json`."""
+        return {"commonest": self.commonest, "bright": self.bright}
 
     @property
     def name(self) -> str:
