@@ -169,7 +169,7 @@ def test_a_value_of_hardly_a_pixel_is_pointed_at(cells: Path) -> None:
     drawn = mask(3)
     drawn[0, 0] = 7
     write_png(cells / "masks" / "cell-03.png", drawn)
-    what = "class class 1 has 1 pixel in 1 mask"
+    what = "class 1 has 1 pixel in 1 mask"
     assert Finding("warning", "cell-03.png", what, "repair these masks if it is none") in check(cells)
 
 

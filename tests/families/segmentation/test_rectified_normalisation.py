@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from copy import deepcopy
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -55,25 +56,9 @@ def plain(images: Tensor, layer: nn.BatchNorm2d) -> Tensor:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def counted(count_calls: Callable[[ModuleType], list[Any]]) -> list[Any]:
     """Grows with every call of the C kernels."""
-    calls: list[Any] = []
-    run = normalisation._run
-
-    def counting(*arguments: Any, **named: Any) -> None:
-        calls.append(arguments)
-        run(*arguments, **named)
-
-    monkeypatch.setattr(normalisation, "_run", counting)
-    return calls
-
-
-@pytest.fixture
-def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads, and puts it back."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
+    return count_calls(normalisation)
 
 
 @needs_kernels

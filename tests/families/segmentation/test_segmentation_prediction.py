@@ -19,7 +19,7 @@ from seodang.data.images import read_image, write_png
 from seodang.data.tiles import Tiling
 from seodang.families.segmentation.prediction import Segmenter, network_chances, tiling_for
 from seodang.families.segmentation.scaling import Scale, Scaling
-from seodang.families.segmentation.unet import UNet, level_channels
+from seodang.families.segmentation.unet import UNet, folded, level_channels
 
 
 def segmenter(depth: int, tile: int, mirror: bool = False, outputs: int = 1) -> Segmenter:
@@ -29,7 +29,7 @@ def segmenter(depth: int, tile: int, mirror: bool = False, outputs: int = 1) -> 
     for _ in range(3):  # normalisations that fit what the network computes
         network(torch.randn(2, 3, 64, 64))
     scaling = Scaling(Scale(np.full(3, 120, np.float32), np.full(3, 60, np.float32)))
-    compute = network_chances(network.eval(), choose_device("cpu", "f32"))
+    compute = network_chances(folded(network), choose_device("cpu", "f32"))  # as it predicts
     return Segmenter(compute, scaling, tiling_for(network.stride, network.receptive_radius, tile), mirror)
 
 

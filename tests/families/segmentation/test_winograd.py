@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -60,25 +61,9 @@ def errors(found: list[Tensor], true: list[Tensor]) -> list[float]:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+def counted(count_calls: Callable[[ModuleType], list[Any]]) -> list[Any]:
     """Grows with every call of the C kernels."""
-    calls: list[Any] = []
-    run = convolution._run
-
-    def counting(*arguments: Any, **named: Any) -> None:
-        calls.append(arguments)
-        run(*arguments, **named)
-
-    monkeypatch.setattr(convolution, "_run", counting)
-    return calls
-
-
-@pytest.fixture
-def set_threads() -> Iterator[Callable[[int], None]]:
-    """Sets the number of threads, and puts it back."""
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
+    return count_calls(convolution)
 
 
 @needs_kernels

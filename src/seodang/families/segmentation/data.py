@@ -370,7 +370,7 @@ def _rare(seen: Sequence[Seen], code: MaskCode) -> Iterator[Finding]:
                 masks[number].append(one.pair.mask.name)
     for number, names in masks.items():
         if pixels[number] < RARE_SHARE * pixels.sum() and len(names) <= RARE_MASKS * len(seen):
-            what = f"class {code.names[number]} has {counted(int(pixels[number]), 'pixel')} in {counted(len(names), 'mask')}"
+            what = f"{code.names[number]} has {counted(int(pixels[number]), 'pixel')} in {counted(len(names), 'mask')}"
             yield Finding("warning", listed(names, _NAMED, _LONG), what, "repair these masks if it is none")
 
 
