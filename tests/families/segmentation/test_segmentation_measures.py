@@ -71,9 +71,20 @@ def test_tables_say_what_was_found_of_small_and_large_objects() -> None:
     scores = score_images([Labelled("one", np.zeros((30, 30, 3), np.uint8), true)], lambda image: found, 2)
     told = evaluate_scores("here", scores, ("ground", "cell"), "", ())
     rows = told.tables["sizes"].rows
-    assert [(row[1], row[3]) for row in rows] == [(1, 0.0), (1, 1.0)]
+    assert [row[1:] for row in rows] == [(1, 0.0, 0.0, 0.0), (1, 1.0, 1.0, 1.0)]
     assert told.measures["dice"].value == pytest.approx(200 / 204)
     assert [row[0] for row in told.tables["classes"].rows] == ["ground", "cell"]
+
+
+def test_dice_of_an_object_counts_what_was_found_beside_it_and_nearer_to_it_than_to_others() -> None:
+    true = np.zeros((30, 60), np.uint8)
+    true[10:20, 10:20] = 1  # 100 pixels, all found and 50 more beside them
+    true[10:20, 40:46] = 1  # 60 pixels, half of them found
+    found = np.zeros_like(true)
+    found[10:20, 10:25] = found[10:20, 40:43] = 1
+    scores = score_images([Labelled("one", np.zeros((30, 60, 3), np.uint8), true)], lambda image: found, 2)
+    rows = evaluate_scores("here", scores, ("ground", "cell"), "", ()).tables["sizes"].rows
+    assert [row[2] for row in rows] == pytest.approx([2 * 30 / (60 + 30), 2 * 100 / (100 + 150)])
 
 
 def test_otsu_equals_trying_every_threshold() -> None:

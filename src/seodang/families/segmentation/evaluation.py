@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import label
+from scipy.ndimage import distance_transform_edt, label
 
 from seodang.core.family import Evaluation, Measure
 from seodang.core.values import Table
 from seodang.data.images import Pixels
 from seodang.families.segmentation.data import Labelled
-from seodang.families.segmentation.masks import Classes
+from seodang.families.segmentation.masks import IGNORED, Classes
 from seodang.families.segmentation.measures import OUTLINE_TOLERANCE, Confusion, foreground, outline_f
 from seodang.metrics.intervals import mean_interval
 
@@ -31,7 +31,10 @@ class ImageScore:
     outline: NDArray[np.float64]
     """Boundary F, (classes,)."""
     objects: NDArray[np.float64]
-    """Pixels and the part of them found, of each connected object of any class but the background, (objects, 2)."""
+    """Pixels, the part of them found and Dice, of each connected object of any class but the background, (objects, 3).
+
+    A predicted pixel belongs to the object nearest to it.
+    """
 
     @property
     def dice(self) -> float:
@@ -100,8 +103,9 @@ def size_table(scores: Sequence[ImageScore]) -> Table:
     for some in np.array_split(objects, OBJECT_SIZES):
         if len(some):
             found = float((some[:, 1] >= FOUND).mean())
-            rows.append((f"{int(some[0, 0]):,} to {int(some[-1, 0]):,}", len(some), float(some[:, 1].mean()), found))
-    return Table(("pixels", "objects", "part of them found", "objects found by half"), tuple(rows))
+            size = f"{int(some[0, 0]):,} to {int(some[-1, 0]):,}"
+            rows.append((size, len(some), float(some[:, 2].mean()), float(some[:, 1].mean()), found))
+    return Table(("pixels", "objects", "Dice", "part of them found", "objects found by half"), tuple(rows))
 
 
 def image_table(scores: Sequence[ImageScore]) -> Table:
@@ -114,11 +118,15 @@ def image_table(scores: Sequence[ImageScore]) -> Table:
 
 
 def _objects(predicted: Classes, true: Classes, num_classes: int) -> NDArray[np.float64]:
-    found = [np.empty((0, 2))]
+    found = [np.empty((0, 3))]
+    known = true != IGNORED
     for number in range(1, num_classes):
         objects, count = label(true == number)
         if count:
             sizes = np.bincount(objects.ravel(), minlength=count + 1)[1:]
-            hits = np.bincount(objects[predicted == number].ravel(), minlength=count + 1)[1:]
-            found.append(np.stack([sizes, hits / sizes], 1))
+            chosen = (predicted == number) & known
+            hits = np.bincount(objects[chosen], minlength=count + 1)[1:]
+            rows, columns = distance_transform_edt(objects == 0, return_distances=False, return_indices=True)
+            near = np.bincount(objects[rows[chosen], columns[chosen]], minlength=count + 1)[1:]
+            found.append(np.stack([sizes, hits / sizes, 2 * hits / (sizes + near)], 1))
     return np.concatenate(found)

@@ -175,9 +175,9 @@ def _write_sizes(page: Page) -> None:
     page.report.heading("By size of object")
     shares = {f"{row[0]} pixels": float(row[2]) for row in table["rows"]}
     counts = {f"{row[0]} pixels": int(row[1]) for row in table["rows"]}
-    picture = bars(shares, title="How much of an object is found, by its size", value_label="part of its pixels", counts=counts)
+    picture = bars(shares, title="Dice by size of object", value_label="Dice", counts=counts)
     caption = (
-        "Connected objects of the true masks, a quarter of them in each bar. What was found beside them does not show here."
+        "Connected objects of the true masks, a quarter of them in each bar; a predicted pixel belongs to the nearest object."
     )
     page.picture("sizes", picture, caption)
     page.report.table(page.measured_table("sizes"))
