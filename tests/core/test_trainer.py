@@ -417,3 +417,19 @@ def test_samples_stand_beside_the_scores(tmp_path: Path) -> None:
     train(budgeted(60, Writing([1.0])), run)
     (row,) = [row for row in run.rows("metrics.jsonl") if row["kind"] == "evaluation"]
     assert row["samples"] == {"written": "abc"} and row["score"] == 1.0
+
+
+def test_pictures_and_alarms_of_an_epoch_are_kept_and_told(tmp_path: Path) -> None:
+    class Painting(Scripted):
+        def pictures(self) -> dict[str, bytes]:
+            return {"grid": b"a picture"}
+
+        def alarms(self) -> Sequence[str]:
+            return ("all of them look alike",)
+
+    run = RunFolder.create(tmp_path, "toy")
+    events = train(budgeted(60, Painting([1.0])), run)
+    assert [event.message for event in events if isinstance(event, Warned)] == ["all of them look alike"]
+    (row,) = [row for row in run.rows("metrics.jsonl") if row["kind"] == "evaluation"]
+    assert row["alarms"] == ["all of them look alike"]
+    assert [(epoch, path.read_bytes()) for epoch, path in run.progress("grid")] == [(1, b"a picture")]

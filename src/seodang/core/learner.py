@@ -104,6 +104,14 @@ class Validation(ABC):
         """What the learner makes by now, in words, kept beside the scores; a function of the weights alone."""
         return {}
 
+    def pictures(self) -> dict[str, bytes]:
+        """What the learner makes by now, as PNG files by name, kept in `progress/`; a function of the weights alone."""
+        return {}
+
+    def alarms(self) -> Sequence[str]:
+        """What the last measurement says has gone wrong, in words; kept beside the scores and told to the user."""
+        return ()
+
 
 @dataclass(frozen=True)
 class Budget:

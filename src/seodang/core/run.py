@@ -6,6 +6,7 @@ preprocessing.json  what was fitted to the data: vocabulary, label names
 metrics.jsonl       deterministic values only, a row each; wall-clock times go to timings.jsonl
 checkpoints/        <stage>-step-<n>.safetensors (the last two of each stage), <stage>-best.safetensors
 evaluation.json     written last: a run that has it is finished
+progress/           pictures of what the model made after each epoch, where a family draws some
 report/  export/  tensorboard/  lock
 """
 
@@ -24,7 +25,7 @@ from torch import Tensor
 
 from seodang.core.checkpoint import read_checkpoint, write_checkpoint
 from seodang.core.errors import RunError
-from seodang.core.files import PART_SUFFIX, machine_errors, sync_folder, write_json
+from seodang.core.files import PART_SUFFIX, machine_errors, sync_folder, write_bytes, write_json
 
 FORMAT = 1
 KEPT_CHECKPOINTS = 2  # the newest, and the one before it in case the newest is damaged
@@ -204,6 +205,16 @@ class RunFolder:
         path = self.path / "checkpoints" / f"{stage}-best.safetensors"
         write_checkpoint(path, tensors, state)
         return path
+
+    def save_progress(self, epoch: int, pictures: Mapping[str, bytes]) -> None:
+        """Write the pictures of an epoch, as `progress/<name>-<epoch>.png`."""
+        for name, data in pictures.items():
+            write_bytes(self.folder("progress") / f"{name}-{epoch:05d}.png", data)
+
+    def progress(self, name: str) -> list[tuple[int, Path]]:
+        """The pictures of one name with their epochs, in order."""
+        paths = sorted((self.path / "progress").glob(f"{name}-*.png"))
+        return [(int(path.stem.rpartition("-")[2]), path) for path in paths]
 
     def last_checkpoint(self, stage: str) -> tuple[dict[str, Tensor], dict[str, Any], list[str]] | None:
         """The newest undamaged checkpoint of a stage, and a message for each damaged one that was passed over.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -252,13 +252,19 @@ class _Fit:
         _refuse_bad_values("validation", values)
         progress.epoch, progress.position, progress.retries = progress.epoch + 1, 0, 0
         if validation is not None:
-            yield self.judge(validation, values, validation.samples())
+            self.run.save_progress(progress.epoch, validation.pictures())
+            alarms = tuple(validation.alarms())
+            yield self.judge(validation, values, validation.samples(), alarms)
+            for alarm in alarms:
+                yield Warned(self.stage, alarm)
             row = {"stage": self.stage, "epoch": progress.epoch, "evaluation_seconds": time.monotonic() - started}
             self.run.append("timings.jsonl", row)
         if not self.complete:
             self.plan = self.work.source.plan(self.work.budget.seed, progress.epoch)
 
-    def judge(self, validation: Validation, values: Mapping[str, float], samples: Mapping[str, str]) -> Evaluated:
+    def judge(
+        self, validation: Validation, values: Mapping[str, float], samples: Mapping[str, str], alarms: Sequence[str]
+    ) -> Evaluated:
         """Keep the weights if no epoch was better before; decide whether to go on."""
         progress, patience = self.progress, self.work.budget.patience
         score = values[validation.monitor] * (1 if validation.higher_is_better else -1)
@@ -270,7 +276,8 @@ class _Fit:
         if patience is not None and progress.epoch - progress.best_epoch >= patience:
             progress.reason = f"no better validation score since epoch {progress.best_epoch}"
         row = {"kind": "evaluation", "stage": self.stage, "step": progress.step, "epoch": progress.epoch}
-        shown = {"samples": dict(samples)} if samples else {}
+        shown: dict[str, Any] = {"samples": dict(samples)} if samples else {}
+        shown |= {"alarms": list(alarms)} if alarms else {}
         self.run.append("metrics.jsonl", {**row, **values, "is_best": is_best, **shown})
         return Evaluated(self.stage, progress.step, progress.epoch, values, is_best)
 

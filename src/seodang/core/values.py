@@ -78,6 +78,12 @@ class Image:
         """The file, for messages and for names of what is made of it; "" for pixels."""
         return str(self.source) if isinstance(self.source, str | Path) else ""
 
+    @property
+    def pictures(self) -> Mapping[str, Callable[[], NDArray[Any]]]:
+        """What can be drawn of it, by the name of the flag that asks for it: the pixels, where a model made them."""
+        pixels = self.source
+        return {} if isinstance(pixels, str | Path) else {"out": lambda: pixels}
+
 
 @dataclass(frozen=True)
 class Mask:
