@@ -22,7 +22,7 @@ _LONG_TABLE = 40  # rows from which a table can be folded away
 
 @final
 class Report:
-    """A page that grows from top to bottom: headings, text, facts, tables, pictures, coloured words.
+    """A page that grows from top to bottom: headings, text, facts, tables, pictures, animations, coloured words.
 
     Whatever is handed over is text: it is escaped, never read as HTML.
 
@@ -89,6 +89,18 @@ class Report:
         below = f"<details><summary>The numbers</summary>{_table_html(numbers)}</details>" if numbers else ""
         words = f"<figcaption>{escape(caption or picture.alt)}</figcaption>"
         self._body.append(f'<figure><div class="picture">{_picture_html(picture)}</div>{words}{below}</figure>')
+
+    def animation(self, data: bytes, alt: str, caption: str) -> None:
+        """An animated GIF, shown pixel by pixel as it is.
+
+        Args:
+            data: The file, as `draw.animation.gif` makes it.
+            alt: What is to be seen, for readers who cannot see it.
+            caption: What it shows.
+        """
+        image = f'<img src="data:image/gif;base64,{base64.b64encode(data).decode("ascii")}" alt="{escape(alt)}">'
+        words = f"<figcaption>{escape(caption)}</figcaption>"
+        self._body.append(f'<figure><div class="picture">{image}</div>{words}</figure>')
 
     def widget(self, html: str, caption: str) -> None:
         """Something to act on: HTML with its own script, which must not ask for anything outside the page."""
