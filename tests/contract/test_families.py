@@ -1,7 +1,8 @@
 """What every family promises; a new one is held to it by being there.
 
 A family hands in one thing: `tests/families/<family>/contract.py` with `SAMPLE(folder) -> source`, a function that writes a
-small data set into a folder and returns what `train` takes.
+small data set into a folder and returns what `train` takes. Where that holds nothing that could be predicted, `INPUTS(folder)`
+writes a file of inputs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,15 @@ HEADINGS = ("What it does", "Run it", "Data and licence", "Method", "Settings", 
 FOLDERS = Path(families.__file__).parent
 
 
-def sample(name: str) -> Callable[[Path], str]:
-    """The family's maker of small data."""
+def handed_in(name: str) -> Any:
+    """What the family hands in."""
     path = Path(__file__).parents[1] / "families" / name / "contract.py"
     assert path.is_file(), f"{path} is missing: it hands the contract tests a small data set of the family"
     spec = importlib.util.spec_from_file_location(f"contract_{name}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    made: Callable[[Path], str] = module.SAMPLE
-    return made
+    return module
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Trained:
 
     name: str
     source: str
+    inputs: str
     settings: Mapping[str, Any]
     run: seodang.Run
 
@@ -63,8 +64,10 @@ def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     name = request.param
     folder = tmp_path_factory.mktemp(name)
     settings = families.load(name).presets["smoke"]()
-    source = str(sample(name)(folder))
-    return Trained(name, source, settings, train(name, source, folder / "runs", settings))
+    own = handed_in(name)
+    source = str(own.SAMPLE(folder))
+    inputs = str(own.INPUTS(folder)) if hasattr(own, "INPUTS") else source
+    return Trained(name, source, inputs, settings, train(name, source, folder / "runs", settings))
 
 
 def weights(run: seodang.Run) -> dict[str, bytes]:
@@ -177,14 +180,14 @@ def test_three_updates_and_the_rest_resumed_equal_a_whole_training(trained: Trai
 
 
 def test_a_reloaded_run_predicts_the_same(trained: Trained) -> None:
-    inputs = trained.run.inputs(trained.source)[:5]
+    inputs = trained.run.inputs(trained.inputs)[:5]
     outputs = trained.run.predict(inputs)
     assert len(outputs) == len(inputs) and isinstance(outputs[0], families.load(trained.name).output_type)
     assert same(seodang.load(trained.run.path, device="cpu", threads=1).predict(inputs), outputs, tolerance=0.0)
 
 
 def test_an_example_alone_equals_its_row_in_a_batch(trained: Trained) -> None:
-    inputs = trained.run.inputs(trained.source)[:7]
+    inputs = trained.run.inputs(trained.inputs)[:7]
     together = trained.run.predict(inputs)
     alone = [trained.run.predict([one])[0] for one in inputs]
     # Kernels for one row add up in another order than kernels for many: float32 keeps about seven digits.

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seodang import families
-from seodang.cli.flags import PREFIX, given, merged
+from seodang.cli.drawing import check_target, write_made
+from seodang.cli.flags import PREFIX, given, merged, spell
 from seodang.cli.pictures import predict_files
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
 from seodang.cli.values import write_value, write_values
@@ -96,7 +97,13 @@ def predict(args: Namespace) -> int:
         _refuse(refused, counted(count, "file"))
         return 0
     inputs = args.text or (_piped_lines("text") if args.file is None else run.inputs(args.file, **_reading(args)))
+    target = check_target(args.out) if families.drawings(run.family) else None
     outputs = run.predict(inputs) if args.text else run.predict_each(inputs)
+    if target is not None:
+        good = [output for output in outputs if not isinstance(output, Refused)]
+        _tell_files(write_made(good if len(inputs) > 1 else good[0], target) if good else [], as_json=args.json)
+        _refuse_rows(args.file or "standard input", inputs, outputs)
+        return 0
     for one, output in zip(inputs, outputs, strict=True):
         if args.json or isinstance(output, Table):
             write_value(output, as_json=args.json)
@@ -108,9 +115,13 @@ def predict(args: Namespace) -> int:
 
 def perform(args: Namespace) -> int:
     """A verb of the run's own family: print what it gives, pieces of text as they come."""
+    target = check_target(args.out) if args.verb.out else None
     run = _load(args)
     options = given(args, args.verb.options.leaves())
     result = run.perform(args.verb.name, *getattr(args, "words", ()), **options)
+    if target is not None:
+        _tell_files(write_made(result, target), as_json=args.json)
+        return 0
     write_values(result if isinstance(result, list | Iterator) else [result], as_json=args.json)
     return 0
 
@@ -145,7 +156,8 @@ def check(args: Namespace) -> int:
             write(_json(asdict(finding)))
         else:
             fix = (" " if finding.what.endswith(".") else "; ") + finding.fix if finding.fix else ""
-            write(f"{finding.severity}: {finding.where}: {finding.what}{fix}")
+            line = SeodangError(f"{finding.what}{fix}", settings=tuple(leaf.name for leaf in leaves)).render(spell)
+            write(f"{finding.severity}: {finding.where}: {line}")
     if not findings and not args.json:
         write(f"{args.source}: nothing to report.")
     return 2 if any(finding.severity == "error" for finding in findings) else 0
@@ -179,6 +191,17 @@ def data(args: Namespace) -> int:
     else:
         write_list(args.name, as_json=args.json)
     return 0
+
+
+def _tell_files(files: Sequence[Path], *, as_json: bool) -> None:
+    """Where pictures were written: each file, or how many there are in a folder."""
+    if as_json:
+        for file in files:
+            write(_json({"file": str(file)}))
+    elif len(files) > 1:
+        write(f"{files[0].parent}: {len(files):,} files")
+    elif files:
+        write(str(files[0]))
 
 
 def _watch(args: Namespace, start: Callable[[Sequence[Observer], Callable[[], bool]], Run]) -> int:
@@ -216,8 +239,14 @@ def _write_result(run: Run, *, quiet: bool) -> None:
         write(note)
     sys.stdout.flush()
     tell("next:")
-    own = (f"{verb.name} {run.path}{' WORD ...' if verb.words else ''}" for verb in families.verbs(run.family))
-    inputs = "PATH ..." if families.from_files(run.family) else "--file FILE"
+    own = (
+        f"{verb.name} {run.path}{' WORD ...' if verb.words else ''}{' --out FILE' if verb.out else ''}"
+        for verb in families.verbs(run.family)
+    )
+    if families.from_files(run.family):
+        inputs = "PATH ..."
+    else:
+        inputs = "SEED --out FILE.png" if families.drawings(run.family) else "--file FILE"
     for words in (f"explain {run.path}", *own, f"predict {run.path} {inputs}", f"export {run.path}"):
         tell(f"  seodang {words}")
 

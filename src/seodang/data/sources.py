@@ -29,6 +29,8 @@ Reader = Literal[
     "image-folder",
     "dsb2018-zip",
     "drawn-cells",
+    "idx-images",
+    "digits-csv",
 ]
 
 

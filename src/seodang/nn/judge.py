@@ -23,10 +23,10 @@ from seodang.core.step import Stepper
 
 ROTATIONS = 4  # by 0, 90, 180 and 270 degrees
 FEATURES = 64
-SMALLEST = 7  # sides are halved until they are no longer than this
+SMALLEST = 4  # sides are halved until they are no longer than this, so that the last level sees the whole image
 MOST_CHANNELS = 128
 BATCH_SIZE = 128
-LEARNING_RATE = 3e-3
+LEARNING_RATE = 2e-3
 AT_ONCE = 500  # images of one pass when nothing is learned
 
 

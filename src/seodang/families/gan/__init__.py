@@ -1,0 +1,1 @@
+"""GAN: images from noise, like those it learned from, of the class you ask for."""

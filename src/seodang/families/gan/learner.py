@@ -1,0 +1,192 @@
+"""How the two learn: a step of the discriminator while the generator stands still, then one of the generator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from seodang.core.device import Device
+from seodang.core.learner import Learner
+from seodang.core.step import Stepper
+from seodang.families.gan.model import Networks
+from seodang.families.gan.objectives import NonSaturating, Objective, Relativistic, gradient_penalty
+
+
+class ImageBatch(NamedTuple):
+    """Real images."""
+
+    images: Tensor
+    """(batch, channels, size, size), from -1 to 1, channels last in memory."""
+    classes: Tensor
+    """(batch,), int64."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the two are set against each other."""
+
+    objective: Objective
+    betas: tuple[float, float]
+    """Of Adam: how much of the gradient's mean and mean square each step keeps."""
+    together: bool
+    """Whether real and made images may go through the discriminator at once: not so with batch normalisation."""
+    penalised: bool
+
+
+RULES: Mapping[str, Rules] = {
+    "dense": Rules(NonSaturating(), (0.5, 0.999), together=True, penalised=False),
+    "dcgan": Rules(NonSaturating(), (0.5, 0.999), together=False, penalised=False),
+    "r3gan": Rules(Relativistic(), (0.0, 0.99), together=True, penalised=True),
+}
+WARM_UP = 10  # steps after which the averaged generator begins to look back further than they are
+
+
+class GanLearner(Learner):
+    """Generator, discriminator, and an average of the generators so far, which is the one that is kept.
+
+    Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training", arXiv:1806.04498.
+
+    Args:
+        networks: The two.
+        rules: How they are set against each other.
+        latent_dim: Numbers of noise.
+        conditional: Whether both are told the class.
+        rates: Highest learning rate and weight decay.
+        averaging: How much of the average each step keeps.
+        penalty, penalty_every: How much steep scores cost, and every how many steps.
+        frozen: Whether the discriminator stays as it is.
+    """
+
+    def __init__(
+        self,
+        networks: Networks,
+        rules: Rules,
+        *,
+        latent_dim: int,
+        conditional: bool,
+        learning_rate: float,
+        weight_decay: float,
+        clip_norm: float | None,
+        averaging: float,
+        penalty: float,
+        penalty_every: int,
+        frozen: bool,
+        device: Device,
+    ) -> None:
+        self.generator, self.discriminator = networks
+        self.averaged = deepcopy(self.generator).requires_grad_(False)
+        self.rules, self.latent_dim, self.conditional = rules, latent_dim, conditional
+        self.averaging, self.penalty, self.penalty_every = averaging, penalty, penalty_every
+        self.frozen, self.device = frozen, device
+        self.updates = 0
+        self.stepper = Stepper(device, clip_norm, splittable=False)  # images are compared within a batch
+
+        def adam(network: nn.Module) -> Optimizer:
+            # Fused, because the other variants round a process's first step differently, which would end exact resume.
+            return torch.optim.AdamW(
+                network.parameters(), lr=learning_rate, betas=rules.betas, weight_decay=weight_decay, fused=True
+            )
+
+        self.moves = {"generator": adam(self.generator)}
+        if not frozen:
+            self.moves["discriminator"] = adam(self.discriminator)
+        self.notes: dict[str, Tensor] = {}
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Both, and the averaged generator."""
+        return {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """One for each that learns."""
+        return self.moves
+
+    def state(self) -> dict[str, Any]:
+        """How many updates there were, which says when a penalty is due."""
+        return {"updates": self.updates}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
+        self.updates = state["updates"]
+
+    def update(self, batch: ImageBatch) -> dict[str, Tensor]:
+        """One discriminator step, then one generator step (Goodfellow et al. 2014, algorithm 1)."""
+        for network in (self.generator, self.discriminator):
+            network.train()
+        discriminator_loss = self.discriminator_step(batch)
+        generator_loss = self.generator_step(batch)
+        self.average()
+        self.updates += 1
+        losses = {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss}
+        return {**losses, **self.notes}
+
+    def discriminator_step(self, batch: ImageBatch) -> Tensor:
+        """The discriminator learns to tell real from made; the generator does not change."""
+        if self.frozen:
+            with torch.no_grad(), self.device.autocast():
+                return self.rules.objective.discriminator(*self._both_scores(batch.images, self._fakes(batch), batch)).float()
+        self.discriminator.requires_grad_(True)
+        return self.stepper.descend(batch, self._tell_apart, self.discriminator, self.moves["discriminator"])
+
+    def generator_step(self, batch: ImageBatch) -> Tensor:
+        """The generator learns through a discriminator that does not change: its images shall score higher."""
+        self.discriminator.requires_grad_(False)
+        return self.stepper.descend(batch, self._deceive, self.generator, self.moves["generator"])
+
+    def average(self) -> None:
+        """Move the averaged generator towards the present one; statistics of batch normalisation are taken as they are."""
+        kept = min(self.averaging, (1 + self.updates) / (WARM_UP + self.updates))
+        parameters = [parameter.detach() for parameter in self.generator.parameters()]
+        torch._foreach_lerp_(list(self.averaged.parameters()), parameters, 1 - kept)
+        for mine, present in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
+            mine.copy_(present)
+
+    def _tell_apart(self, batch: ImageBatch) -> Tensor:
+        fakes = self._fakes(batch)
+        due = self.rules.penalised and self.penalty > 0 and self.updates % self.penalty_every == 0
+        images = [one.detach().requires_grad_(due) for one in (batch.images, fakes)]
+        real, fake = self._both_scores(images[0], images[1], batch)
+        loss = self.rules.objective.discriminator(real, fake)
+        with torch.no_grad():
+            self.notes["told_apart"] = (real > fake).float().mean()
+        if self.rules.penalised:
+            slopes = gradient_penalty(real, images[0]) + gradient_penalty(fake, images[1]) if due else torch.zeros_like(loss)
+            # What is looked at once in k steps counts k times: Karras et al. 2020, arXiv:1912.04958, "lazy regularization".
+            penalty = self.penalty * self.penalty_every * slopes
+            self.notes["penalty"] = penalty.detach()
+            loss = loss + penalty
+        return loss
+
+    def _deceive(self, batch: ImageBatch) -> Tensor:
+        fakes = self.generator(self._latents(batch), self._told(batch))
+        with torch.no_grad():  # the relativistic loss needs them, and nothing of them is learned
+            real = self._score(batch.images, batch) if self.rules.together else torch.zeros(len(fakes), device=fakes.device)
+        return self.rules.objective.generator(real, self._score(fakes, batch))
+
+    def _both_scores(self, real: Tensor, fake: Tensor, batch: ImageBatch) -> tuple[Tensor, Tensor]:
+        if not self.rules.together:
+            return self._score(real, batch), self._score(fake, batch)
+        told = self._told(batch)
+        both = self.discriminator(torch.cat([real, fake]), None if told is None else torch.cat([told, told])).float()
+        first, second = both.chunk(2)
+        return first, second
+
+    def _score(self, images: Tensor, batch: ImageBatch) -> Tensor:
+        scores: Tensor = self.discriminator(images, self._told(batch)).float()
+        return scores
+
+    def _fakes(self, batch: ImageBatch) -> Tensor:
+        with torch.no_grad():
+            images: Tensor = self.generator(self._latents(batch), self._told(batch)).float()
+        return images
+
+    def _latents(self, batch: ImageBatch) -> Tensor:
+        return torch.randn(len(batch.images), self.latent_dim, device=batch.images.device)
+
+    def _told(self, batch: ImageBatch) -> Tensor | None:
+        return batch.classes if self.conditional else None

@@ -1,0 +1,99 @@
+"""The networks of the default: residual blocks at every level, nothing normalised, made for a regularised relativistic loss."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from seodang.families.gan.networks import SLOPE, Noise, Score, level_channels
+
+
+class Residual(nn.Module):
+    """An image and what two convolutions add to it, which is nothing at the start.
+
+    Zhang, Dauphin & Ma 2019, "Fixup Initialization: Residual Learning Without Normalization", arXiv:1901.09321.
+
+    Args:
+        channels: Of the image.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.kaiming_normal_(self.first.weight, SLOPE)
+        nn.init.zeros_(self.second.weight)
+        assert self.second.bias is not None
+        nn.init.zeros_(self.second.bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(batch, channels, height, width) to the same."""
+        added = self.first(functional.leaky_relu(images, SLOPE))
+        added = self.second(functional.leaky_relu(added, SLOPE))
+        whole: Tensor = images + added
+        return whole
+
+
+class R3ganGenerator(nn.Module):
+    """From the smallest level up: a residual block, then twice as high and wide.
+
+    Huang, Gokaslan, Kuleshov & Tompkin 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv:2501.05441.
+    Unlike theirs, blocks have two plain 3 x 3 convolutions and are left out at the full size, where they take longest, and
+    images end in a hyperbolic tangent.
+
+    Args:
+        latent_dim: Numbers of noise.
+        num_classes: 0 where there are none.
+        size, channels: Of the images.
+        base: Channels at half the size, doubled at every level below.
+    """
+
+    def __init__(self, latent_dim: int, num_classes: int, size: int, channels: int, base: int) -> None:
+        super().__init__()
+        self.noise = Noise(latent_dim, num_classes)
+        levels = level_channels(size, base)[::-1]
+        self.shape = (levels[0], size >> len(levels), size >> len(levels))
+        self.first = nn.Linear(self.noise.width, levels[0] * self.shape[1] ** 2)
+        self.blocks = nn.ModuleList(Residual(here) for here in levels)
+        self.lifts = nn.ModuleList(nn.Conv2d(here, above, 1) for here, above in pairwise(levels))
+        self.last = nn.Conv2d(levels[-1], channels, 3, padding=1)
+
+    def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Images, (batch, channels, size, size), from -1 to 1, of latents, (batch, latent_dim)."""
+        features = self.first(self.noise(latents, classes)).reshape(-1, *self.shape)
+        for block, lift in zip(self.blocks, self.lifts, strict=False):
+            features = functional.interpolate(lift(block(features)), scale_factor=2.0, mode="nearest")
+        features = functional.leaky_relu(self.blocks[-1](features), SLOPE)
+        features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
+        images: Tensor = self.last(features)
+        return images
+
+
+class R3ganDiscriminator(nn.Module):
+    """From half the size down: a residual block, then half as high and wide.
+
+    Args:
+        num_classes: 0 where there are none.
+        size, channels: Of the images.
+        base: Channels at half the size, doubled at every level below.
+    """
+
+    def __init__(self, num_classes: int, size: int, channels: int, base: int) -> None:
+        super().__init__()
+        levels = level_channels(size, base)
+        self.first = nn.Conv2d(channels, levels[0], 4, 2, 1)
+        self.blocks = nn.ModuleList(Residual(here) for here in levels)
+        self.lowers = nn.ModuleList(nn.Conv2d(here, below, 1) for here, below in pairwise(levels))
+        self.whole = nn.Conv2d(levels[-1], levels[-1], size >> len(levels), groups=levels[-1])
+        self.score = Score(levels[-1], num_classes)
+
+    def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Scores, (batch,), of images, (batch, channels, size, size), from -1 to 1."""
+        features = self.first(images)
+        for block, lower in zip(self.blocks, self.lowers, strict=False):
+            features = functional.avg_pool2d(lower(block(features)), 2)
+        features = self.whole(functional.leaky_relu(self.blocks[-1](features), SLOPE))
+        score: Tensor = self.score(functional.leaky_relu(features, SLOPE).flatten(1), classes)
+        return score

@@ -1,0 +1,112 @@
+"""The stages of training: two judges, unless some come along, then generator and discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seodang.core.checkpoint import restore_modules
+from seodang.core.errors import RunError, SettingsError
+from seodang.core.family import Stage, StageContext
+from seodang.core.learner import Budget, Work
+from seodang.core.run import RunFolder
+from seodang.core.seeds import mix
+from seodang.families.gan.comparing import Reference
+from seodang.families.gan.data import GanData
+from seodang.families.gan.judging import judge_stages, load_judges
+from seodang.families.gan.learner import RULES, GanLearner
+from seodang.families.gan.model import build_networks
+from seodang.families.gan.settings import GanSettings
+from seodang.families.gan.source import ImageSource
+from seodang.families.gan.watching import GanWatch, noise_like
+
+TRAIN = "train"
+
+
+def stages(settings: GanSettings) -> tuple[Stage[GanSettings, GanData], ...]:
+    """In order."""
+    return (*judge_stages(settings), Stage(TRAIN, train_networks))
+
+
+def train_networks(context: StageContext[GanSettings, GanData]) -> Work:
+    """Everything that `fit` needs.
+
+    Raises: SettingsError: The discriminator that is to be taken over does not fit.
+    """
+    settings, device, data, preprocessing = context.settings, context.device, context.data, context.preprocessing
+    training = settings.training
+    assert training.learning_rate is not None and training.epochs is not None and training.batch_size is not None
+    networks = build_networks(settings, preprocessing, device.torch)
+    if training.freeze_discriminator is not None:
+        take_discriminator(networks.discriminator, training.freeze_discriminator)
+    learner = GanLearner(
+        networks,
+        RULES[settings.model.model],
+        latent_dim=settings.model.latent_dim,
+        conditional=settings.data.conditional,
+        learning_rate=training.learning_rate,
+        weight_decay=training.weight_decay,
+        clip_norm=training.clip_norm,
+        averaging=training.averaging,
+        penalty=training.penalty,
+        penalty_every=training.penalty_every,
+        frozen=training.freeze_discriminator is not None,
+        device=device,
+    )
+    source = ImageSource(data.train, training.batch_size, training.mirror, device.torch)
+    budget = Budget(
+        training.epochs, training.seed, training.schedule, training.warmup_fraction, training.patience, training.steps
+    )
+    return Work(learner, source, budget, watch(learner.averaged, context))
+
+
+def watch(averaged: nn.Module, context: StageContext[GanSettings, GanData]) -> GanWatch:
+    """What measures after every epoch, by the judge that chooses."""
+    settings, data, device = context.settings, context.data, context.device
+    judges = load_judges(settings, context.preprocessing, context.finished, device)
+    count = min(settings.measuring.watched_samples, len(data.train.images))
+    images = chosen(data.train.images, count, "watched")
+    reference = Reference(judges.choosing, images, device)
+    hopeless = reference.fid(reference.see(noise_like(images)).features)
+    classes = classes_like(context.preprocessing, count) if settings.data.conditional else None
+    return GanWatch(averaged, reference, settings.model.latent_dim, classes, count, hopeless, device)
+
+
+def chosen(images: Tensor, count: int, purpose: str) -> Tensor:
+    """Some images, drawn without repeats; the same for the same purpose."""
+    order = np.random.Generator(np.random.Philox(key=mix("chosen", purpose))).random(len(images)).argsort(kind="stable")
+    return images[torch.from_numpy(order[:count])]
+
+
+def classes_like(preprocessing: Mapping[str, Any], count: int) -> Tensor:
+    """Classes of images to make, as often as they are among the training images, well mixed: (count,), int64."""
+    counts = np.array(preprocessing["class_counts"], np.float64)
+    # Each class comes when its share is due; a golden step mixes them without chance.
+    places = (np.arange(count) * ((5**0.5 - 1) / 2)) % 1
+    return torch.from_numpy(np.searchsorted(np.cumsum(counts / counts.sum())[:-1], places, side="right").astype(np.int64))
+
+
+def take_discriminator(discriminator: nn.Module, path: str) -> None:
+    """Load the trained discriminator of another run.
+
+    Raises: SettingsError: There is no such run, it is of another family or unfinished, or its discriminator is another one.
+    """
+    setting = "freeze_discriminator"
+    try:
+        folder = RunFolder.open(Path(path))
+        family = folder.settings()["family"]
+        if family != "gan":
+            raise RunError(f"{path} is a run of family {family}, not gan.")
+        restore_modules({"discriminator": discriminator}, folder.stage_weights(TRAIN))
+    except (RunError, RuntimeError, KeyError) as error:
+        reason = (
+            str(error).splitlines()[0].rstrip(".")
+            if isinstance(error, RunError)
+            else (f"its discriminator is of another model, size or number of classes; give the settings of {path}")
+        )
+        raise SettingsError(f"{{{setting}}} {path}: {reason}.", settings=(setting,), value=path) from error
