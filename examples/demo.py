@@ -14,16 +14,19 @@ TRAINING = {
     "language": ["tiny-shakespeare", "--minutes", "3", "--chunk-length", "100"],
     "words": ["wikipedia-sample"],
     "segmentation": ["drawn-cells", "--minutes", "2"],
+    "gan": ["mnist-5k", "--conditional", "--minutes", "3"],
 }
 EXAMPLES = {
     "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],
     "language": ["To be, or not to b", "What light through yonder window break"],
     "words": ["king", "river"],
+    "gan": ["3:7", "--out", "runs/seven.png"],
 }
 OVERLAYS = "runs/overlays"
 VERBS = {
     "language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]],
     "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]],
+    "gan": [["generate", "--count", "64", "--out", "runs/digits.png"], ["generate", "--walk", "6", "--out", "runs/walk.gif"]],
 }
 
 

@@ -155,8 +155,24 @@ def write_discs(folder: Path, chance: random.Random) -> Path:
     return folder
 
 
-MODELS = {"text": "cnn", "segmentation": "unet-small"}
-WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {"text": write_reviews, "segmentation": write_discs}
+def write_bars(folder: Path, chance: random.Random) -> Path:
+    """Small images of a bar, lying or standing."""
+    for number in range(80):
+        kind = "lying" if number % 2 else "standing"
+        (folder / kind).mkdir(parents=True, exist_ok=True)
+        image, place = Image.new("L", (28, 28)), chance.randint(4, 20)
+        box = (4, place, 24, place + 3) if number % 2 else (place, 4, place + 3, 24)
+        ImageDraw.Draw(image).rectangle(box, fill=chance.randint(150, 255))
+        image.save(folder / kind / f"{number:02}.png")
+    return folder
+
+
+MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan"}
+WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {
+    "text": write_reviews,
+    "segmentation": write_discs,
+    "gan": write_bars,
+}
 
 
 def environment() -> dict[str, str]:

@@ -25,7 +25,17 @@ TOLD = (
     "ROMEO: the dog ran after the cat and the car",
     "한국어 문장도 읽는다",
 )
-NEEDS_DOWNLOAD = ("imdb", "nsmc", "rotten-tomatoes", "newsgroups", "reuters", "tiny-shakespeare", "wikipedia-sample", " get ")
+NEEDS_DOWNLOAD = (
+    "imdb",
+    "nsmc",
+    "rotten-tomatoes",
+    "newsgroups",
+    "reuters",
+    "tiny-shakespeare",
+    "wikipedia-sample",
+    "mnist",
+    " get ",
+)
 OPTIONS = {"train": "--quiet --epochs 1 --threads 1 --device cpu --precision f32"}
 
 
@@ -52,6 +62,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for place, name, classes in (("cells", "masks", 2), ("more-cells", "masks", 2), ("photos", "../drawn", 3)):
         _write_images(tmp_path / place, tmp_path / place / name, classes)
     shutil.copytree(tmp_path / "cells" / "images", tmp_path / "folder")
+    for name in ("ada", "bo"):
+        shutil.copytree(tmp_path / "cells" / "images", tmp_path / "faces" / name)
     Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
     monkeypatch.setattr(memory, "UPDATES", 2)  # what it measures is no matter here, and takes its time
     monkeypatch.chdir(tmp_path)

@@ -47,11 +47,12 @@ def test_in_the_step_of_one_network_every_byte_of_the_other_stays(model: str, co
     learning, images = learner(model, conditional=conditional), batch()
     learning.update(images)  # residual blocks begin with weights that are nought
     generator, discriminator = parameters(learning.generator), parameters(learning.discriminator)
-    learning.discriminator_step(images)
+    fakes = learning.make(images)
+    learning.discriminator_step(images, fakes.detach())
     assert parameters(learning.generator) == generator
     after = parameters(learning.discriminator)
     assert all(after[name] != discriminator[name] for name in after)
-    learning.generator_step(images)
+    learning.generator_step(images, fakes)
     assert parameters(learning.discriminator) == after
     moved = parameters(learning.generator)
     assert all(moved[name] != generator[name] for name in moved)

@@ -14,7 +14,7 @@ from seodang.families.gan.settings import GanSettings
 STEPS = {"cpu": 8000, "cuda": 40_000}
 BATCH_SIZE = 64
 BASES = {"r3gan": 32, "dcgan": 64, "dense": 256}
-RATES = {"r3gan": 5e-4, "dcgan": 2e-4, "dense": 2e-4}
+RATES = {"r3gan": 1e-3, "dcgan": 2e-4, "dense": 2e-4}
 MNIST = ("mnist", "mnist-5k")  # named sets whose digits the judges that come along were trained on
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -115,28 +116,37 @@ class GanLearner(Learner):
         self.updates = state["updates"]
 
     def update(self, batch: ImageBatch) -> dict[str, Tensor]:
-        """One discriminator step, then one generator step (Goodfellow et al. 2014, algorithm 1)."""
+        """One discriminator step, then one generator step (Goodfellow et al. 2014, algorithm 1), on the same made images."""
         for network in (self.generator, self.discriminator):
             network.train()
-        discriminator_loss = self.discriminator_step(batch)
-        generator_loss = self.generator_step(batch)
+        with self.device.autocast():  # once for both steps: the generator does not change before its own
+            fakes = self.make(batch)
+        discriminator_loss = self.discriminator_step(batch, fakes.detach())
+        generator_loss = self.generator_step(batch, fakes)
         self.average()
         self.updates += 1
         losses = {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss}
         return {**losses, **self.notes}
 
-    def discriminator_step(self, batch: ImageBatch) -> Tensor:
+    def make(self, batch: ImageBatch) -> Tensor:
+        """As many images as a batch has, of the same classes, from new noise: (batch, channels, size, size)."""
+        latents = torch.randn(len(batch.images), self.latent_dim, device=batch.images.device)
+        images: Tensor = self.generator(latents, self._told(batch)).float()
+        return images
+
+    def discriminator_step(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
         """The discriminator learns to tell real from made; the generator does not change."""
         if self.frozen:
             with torch.no_grad(), self.device.autocast():
-                return self.rules.objective.discriminator(*self._both_scores(batch.images, self._fakes(batch), batch)).float()
+                return self.rules.objective.discriminator(*self._both_scores(batch.images, fakes, batch))
         self.discriminator.requires_grad_(True)
-        return self.stepper.descend(batch, self._tell_apart, self.discriminator, self.moves["discriminator"])
+        loss = partial(self._tell_apart, fakes=fakes)
+        return self.stepper.descend(batch, loss, self.discriminator, self.moves["discriminator"])
 
-    def generator_step(self, batch: ImageBatch) -> Tensor:
+    def generator_step(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
         """The generator learns through a discriminator that does not change: its images shall score higher."""
         self.discriminator.requires_grad_(False)
-        return self.stepper.descend(batch, self._deceive, self.generator, self.moves["generator"])
+        return self.stepper.descend(batch, partial(self._deceive, fakes=fakes), self.generator, self.moves["generator"])
 
     def average(self) -> None:
         """Move the averaged generator towards the present one; statistics of batch normalisation are taken as they are."""
@@ -146,9 +156,9 @@ class GanLearner(Learner):
         for mine, present in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
             mine.copy_(present)
 
-    def _tell_apart(self, batch: ImageBatch) -> Tensor:
-        fakes = self._fakes(batch)
+    def _tell_apart(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
         due = self.rules.penalised and self.penalty > 0 and self.updates % self.penalty_every == 0
+        due = due and torch.is_grad_enabled()  # off while a faulty layer is looked for
         images = [one.detach().requires_grad_(due) for one in (batch.images, fakes)]
         real, fake = self._both_scores(images[0], images[1], batch)
         loss = self.rules.objective.discriminator(real, fake)
@@ -162,8 +172,9 @@ class GanLearner(Learner):
             loss = loss + penalty
         return loss
 
-    def _deceive(self, batch: ImageBatch) -> Tensor:
-        fakes = self.generator(self._latents(batch), self._told(batch))
+    def _deceive(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():  # a fault is looked for: in which layer of the generator?
+            fakes = self.make(batch)
         with torch.no_grad():  # the relativistic loss needs them, and nothing of them is learned
             real = self._score(batch.images, batch) if self.rules.together else torch.zeros(len(fakes), device=fakes.device)
         return self.rules.objective.generator(real, self._score(fakes, batch))
@@ -179,14 +190,6 @@ class GanLearner(Learner):
     def _score(self, images: Tensor, batch: ImageBatch) -> Tensor:
         scores: Tensor = self.discriminator(images, self._told(batch)).float()
         return scores
-
-    def _fakes(self, batch: ImageBatch) -> Tensor:
-        with torch.no_grad():
-            images: Tensor = self.generator(self._latents(batch), self._told(batch)).float()
-        return images
-
-    def _latents(self, batch: ImageBatch) -> Tensor:
-        return torch.randn(len(batch.images), self.latent_dim, device=batch.images.device)
 
     def _told(self, batch: ImageBatch) -> Tensor | None:
         return batch.classes if self.conditional else None

@@ -89,6 +89,17 @@ class Score(nn.Module):
         return score + fitting
 
 
+def as_images(features: Tensor, channels: int) -> Tensor:
+    """Rows of numbers as square images of so many channels, with channels last in memory: no convolution waits for a copy."""
+    side = int((features.shape[1] // channels) ** 0.5)
+    return features.reshape(-1, side, side, channels).permute(0, 3, 1, 2)
+
+
+def as_rows(images: Tensor) -> Tensor:
+    """(batch, channels, height, width), with channels last in memory, to rows of numbers, without a copy."""
+    return images.permute(0, 2, 3, 1).flatten(1)
+
+
 def level_channels(size: int, base: int) -> list[int]:
     """Channels of each level from half the full size down to the smallest: doubled from one to the next, up to 512."""
     channels: list[int] = []

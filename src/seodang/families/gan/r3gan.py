@@ -7,7 +7,9 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seodang.families.gan.networks import SLOPE, Noise, Score, level_channels
+from seodang.families.gan.networks import SLOPE, Noise, Score, as_images, as_rows, level_channels
+
+FEATURES = 64  # of an image, before the score
 
 
 class Residual(nn.Module):
@@ -40,8 +42,8 @@ class R3ganGenerator(nn.Module):
     """From the smallest level up: a residual block, then twice as high and wide.
 
     Huang, Gokaslan, Kuleshov & Tompkin 2024, "The GAN is dead; long live the GAN! A Modern GAN Baseline", arXiv:2501.05441.
-    Unlike theirs, blocks have two plain 3 x 3 convolutions and are left out at the full size, where they take longest, and
-    images end in a hyperbolic tangent.
+    Unlike theirs, blocks have two plain 3 x 3 convolutions and are left out at the full size, where they take longest: each
+    pixel of the last level becomes 2 x 2 of the image (Shi et al. 2016, arXiv:1609.05158).
 
     Args:
         latent_dim: Numbers of noise.
@@ -54,21 +56,18 @@ class R3ganGenerator(nn.Module):
         super().__init__()
         self.noise = Noise(latent_dim, num_classes)
         levels = level_channels(size, base)[::-1]
-        self.shape = (levels[0], size >> len(levels), size >> len(levels))
-        self.first = nn.Linear(self.noise.width, levels[0] * self.shape[1] ** 2)
+        self.first = nn.Linear(self.noise.width, levels[0] * (size >> len(levels)) ** 2)
+        self.bottom = levels[0]
         self.blocks = nn.ModuleList(Residual(here) for here in levels)
         self.lifts = nn.ModuleList(nn.Conv2d(here, above, 1) for here, above in pairwise(levels))
-        self.last = nn.Conv2d(levels[-1], channels, 3, padding=1)
+        self.last = nn.Conv2d(levels[-1], 4 * channels, 3, padding=1)
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
         """Images, (batch, channels, size, size), from -1 to 1, of latents, (batch, latent_dim)."""
-        features = self.first(self.noise(latents, classes)).reshape(-1, *self.shape)
+        features = as_images(self.first(self.noise(latents, classes)), self.bottom)
         for block, lift in zip(self.blocks, self.lifts, strict=False):
             features = functional.interpolate(lift(block(features)), scale_factor=2.0, mode="nearest")
-        features = functional.leaky_relu(self.blocks[-1](features), SLOPE)
-        features = functional.interpolate(features, scale_factor=2.0, mode="nearest")
-        images: Tensor = self.last(features)
-        return images
+        return functional.pixel_shuffle(self.last(functional.leaky_relu(self.blocks[-1](features), SLOPE)), 2)
 
 
 class R3ganDiscriminator(nn.Module):
@@ -85,15 +84,15 @@ class R3ganDiscriminator(nn.Module):
         levels = level_channels(size, base)
         self.first = nn.Conv2d(channels, levels[0], 4, 2, 1)
         self.blocks = nn.ModuleList(Residual(here) for here in levels)
-        self.lowers = nn.ModuleList(nn.Conv2d(here, below, 1) for here, below in pairwise(levels))
-        self.whole = nn.Conv2d(levels[-1], levels[-1], size >> len(levels), groups=levels[-1])
-        self.score = Score(levels[-1], num_classes)
+        self.lowers = nn.ModuleList(nn.Conv2d(here, below, 2, 2) for here, below in pairwise(levels))
+        self.whole = nn.Linear(levels[-1] * (size >> len(levels)) ** 2, FEATURES)
+        self.score = Score(FEATURES, num_classes)
 
     def forward(self, images: Tensor, classes: Tensor | None = None) -> Tensor:
         """Scores, (batch,), of images, (batch, channels, size, size), from -1 to 1."""
         features = self.first(images)
         for block, lower in zip(self.blocks, self.lowers, strict=False):
-            features = functional.avg_pool2d(lower(block(features)), 2)
-        features = self.whole(functional.leaky_relu(self.blocks[-1](features), SLOPE))
-        score: Tensor = self.score(functional.leaky_relu(features, SLOPE).flatten(1), classes)
+            features = lower(block(features))
+        found = self.whole(as_rows(functional.leaky_relu(self.blocks[-1](features), SLOPE)))
+        score: Tensor = self.score(functional.leaky_relu(found, SLOPE), classes)
         return score

@@ -38,7 +38,7 @@ class GanTrainingSettings(TrainingSettings):
         1.0, ge=0, le=1000, description="how much steep discriminators cost, R1 and R2", read_by={"model": ("r3gan",)}
     )
     penalty_every: int = Field(
-        4,
+        16,
         ge=1,
         le=64,
         description="steps to the next penalty, which counts as many times",
