@@ -14,7 +14,7 @@ TRAINING = {
     "language": ["tiny-shakespeare", "--minutes", "3", "--chunk-length", "100"],
     "words": ["wikipedia-sample"],
     "segmentation": ["drawn-cells", "--minutes", "2"],
-    "gan": ["mnist-5k", "--conditional", "--minutes", "3"],
+    "gan": ["mnist-5k", "--minutes", "3"],
 }
 EXAMPLES = {
     "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],

@@ -104,7 +104,7 @@ def read_stacks(source: str, settings: GanSettings) -> tuple[dict[str, Stack], l
     if any(finding.severity == "error" for finding in findings):
         return stacks, findings, licence
     findings += _size_findings(stacks, source)
-    findings += _class_findings(stacks, source, settings.data.conditional)
+    findings += _class_findings(stacks, source, bool(settings.data.conditional))
     return stacks, findings, licence
 
 

@@ -37,6 +37,10 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
     model = settings.model.model
     epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS[place]) * batch // count)))
     derived: dict[str, tuple[Any, str]] = {
+        "conditional": (
+            len(data.class_names) > 1,
+            f"the images are of {len(data.class_names)} classes" if len(data.class_names) > 1 else "the images have no classes",
+        ),
         "base_channels": (BASES[model], f"of {model}"),
         "batch_size": (batch, "usual" if batch == BATCH_SIZE else f"there are {count:,} images"),
         "learning_rate": (RATES[model], f"of {model}"),

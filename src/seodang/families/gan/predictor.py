@@ -47,7 +47,7 @@ class GanPredictor:
     def class_number(self, label: str) -> int:
         """Of a class by its name. Raises: DataError: There is no such class, or none can be asked for."""
         if not self.class_names:
-            raise DataError(f"no class can be asked for, got {label!r}: this model was trained without --conditional")
+            raise DataError(f"no class can be asked for, got {label!r}: this model was not trained on classes")
         if label not in self.class_names:
             raise DataError(f"there is no class {label!r}; the classes are {listed(self.class_names)}")
         return self.class_names.index(label)

@@ -17,7 +17,9 @@ class DataSettings(Settings):
         None, ge=28, le=128, description="height and width that images are cut square and scaled to; none: they are that alike"
     )
     colour: Literal["grey", "rgb"] | None = Field(None, description="read all images so; none: they are alike already")
-    conditional: bool = Field(False, description="learn the classes of the images, so that one of them can be asked for")
+    conditional: bool | None = Field(
+        None, description="learn the classes of the images, so that one of them can be asked for; where there are some"
+    )
 
 
 class ModelSettings(Settings):

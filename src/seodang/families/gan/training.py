@@ -48,7 +48,7 @@ def train_networks(context: StageContext[GanSettings, GanData]) -> Work:
         networks,
         RULES[settings.model.model],
         latent_dim=settings.model.latent_dim,
-        conditional=settings.data.conditional,
+        conditional=bool(settings.data.conditional),
         learning_rate=training.learning_rate,
         weight_decay=training.weight_decay,
         clip_norm=training.clip_norm,
