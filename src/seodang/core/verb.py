@@ -19,10 +19,10 @@ class Verb:
     summary: str
     options: type[Settings]
     """Its options, each a flag."""
-    out: str = ""
-    """What the flag `--out` names, of a verb that makes pictures; none where it makes none."""
     words: str = ""
     """The option, a tuple of texts, that the words after RUN fill; none where it takes no words."""
+    out: str = ""
+    """What the flag `--out` names, of a verb that makes pictures; none where it makes none."""
 
     @property
     def method(self) -> str:
