@@ -22,7 +22,7 @@ class InstanceNorm(nn.Module):
         if self.training and images.device.type == "cpu":
             # Of one image it is batch normalisation, for which PyTorch's kernel reads channels-last memory as it lies: a step
             # takes a third to a half of the time. `instance_norm` would sort the memory anew, there and back.
-            each = [functional.batch_norm(one, None, None, training=True, eps=EPSILON) for one in images.split(1)]
+            each = [functional.batch_norm(one, None, None, training=True, eps=EPSILON) for one in torch.split(images, 1)]
             return each[0] if len(each) == 1 else torch.cat(each)
         return functional.instance_norm(images, eps=EPSILON)
 
