@@ -20,7 +20,7 @@ PIECES = {3: 128, 2: 48}  # halvings of the discriminator, and the side of image
 LEAST_JUDGED = 3  # pixels that the discriminator's last two layers need
 DROPOUT, L1_WEIGHT, CONTRAST_WEIGHT = 0.5, 100.0, 1.0  # as in pix2pix and CUT
 STEPS = 12_000  # that training takes when nothing else is said
-JUDGE_STEPS = 400
+JUDGE_STEPS = 120
 NOT_READ = {
     "pairs": ("contrast_weight",),
     "unpaired": ("l1_weight", "depth", "dropout"),

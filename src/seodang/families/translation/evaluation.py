@@ -12,8 +12,11 @@ from seodang.families.translation.data import Part
 from seodang.families.translation.judges import Judge
 from seodang.families.translation.measures import OF_PAIRS, Answers, Measured, measure
 from seodang.metrics.intervals import mean_interval
+from seodang.metrics.similarity import MOST_DECIBELS
 
 LESS_IS_BETTER = {"l1": True, "psnr": False, "ssim": False, "perceptual": True, "kid": True}
+WITHIN = {"l1": (0.0, 1.0), "psnr": (0.0, MOST_DECIBELS), "ssim": (-1.0, 1.0), "perceptual": (0.0, 4.0)}
+"""What each measure of a pair can be; perceptual distance compares directions, which are 2 apart at most."""
 INPUT, MEAN = "input itself", "mean target"
 BETTER_OF_BOTH = "the better of the input itself and the mean target"
 
@@ -46,7 +49,7 @@ def evaluate(
 def measures(found: Measured) -> dict[str, Measure]:
     """Those of pairs with their intervals, and the distance of the crowds."""
     values = {name: each.double().numpy() for name, each in found.each.items()}
-    named = {name: Measure(float(some.mean()), *mean_interval(some)) for name, some in values.items()}
+    named = {name: Measure(float(some.mean()), *mean_interval(some, within=WITHIN[name])) for name, some in values.items()}
     if found.kernel_distance is not None:
         named["kid"] = Measure(found.kernel_distance)
     return named

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seodang.core.errors import DataError
@@ -56,7 +57,13 @@ def measure(part: Part, answers: Answers, judge: Judge, paired: bool) -> Measure
         }
     if min(len(made), len(targets)) < FEWEST:
         return Measured(each, None)
-    return Measured(each, kernel_distance(judge.features(made), judge.features(targets)))
+    seen, real = judge.features(made), judge.features(targets)
+    return Measured(each, kernel_distance(seen / _size(real), real / _size(real)))
+
+
+def _size(features: NDArray[np.float32]) -> np.float32:
+    """Root of the mean square: divided by it, features are of one size whatever the judge, and their kernel is of order 1."""
+    return np.float32(np.sqrt(np.square(features, dtype=np.float64).mean()) or 1.0)
 
 
 def input_itself(source_channels: int, channels: int) -> Answers | None:
