@@ -61,7 +61,7 @@ def to_tensor(pixels: Pixels) -> Tensor:
     Args:    pixels: (height, width, channels), uint8 or uint16.
     Returns: (channels, height, width), uint8 or float32.
     """
-    raised = np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    raised = pixels.transpose(2, 0, 1).copy()  # the reader of grey images gives memory that may not be written to
     if raised.dtype == np.uint8:
         return torch.from_numpy(raised)
     half = np.float32(Kind.of(pixels).most / 2)
