@@ -276,9 +276,7 @@ def other_names(folder: Path) -> Path:
     return folder
 
 
-@bad(
-    r": there is no image in this folder, but notes\.txt; expected strips with two images side by side, or the folders a/ and b/"
-)
+@bad(r": there is no image in this folder, but notes\.txt; expected strips with two images side by side, or the folders a/ and")
 def no_images(folder: Path) -> Path:
     (folder / "notes.txt").write_text("nothing")
     return folder
@@ -423,7 +421,7 @@ def test_other_images_keep_their_order_and_may_be_few(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is() -> None:
-    with pytest.raises(DataError, match="facade: no such file, and no data set has this name. Did you mean facades?"):
+    with pytest.raises(DataError, match=r"facade: no such file, and no data set has this name\. Did you mean facades\?"):
         read_data("facade", settings())
 
 

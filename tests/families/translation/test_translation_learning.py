@@ -62,9 +62,11 @@ def test_the_game_by_hand() -> None:
     real[:, 0, 0, 0] = torch.tensor([1.0, 0.5])
     made[:, 0, 0, 0] = torch.tensor([0.0, 1.0])
     judge: Any = Fixed()
-    # Real ones miss 1 by 0 and 0.5, made ones 0 by 0 and 1; half of each mean of squares.
-    assert discriminator_loss(judge, real, made).item() == pytest.approx(0.5 * 0.125 + 0.5 * 0.5)
-    assert fooling_loss(judge, made).item() == pytest.approx(0.5)
+    # The chance given to the truth is 1 / (1 + exp(-logit)) for real ones, 1 / (1 + exp(logit)) for made ones.
+    of_real = (math.log(1 + math.exp(-1.0)) + math.log(1 + math.exp(-0.5))) / 2
+    of_made = (math.log(2) + math.log(1 + math.exp(1.0))) / 2
+    assert discriminator_loss(judge, real, made).item() == pytest.approx((of_real + of_made) / 2)
+    assert fooling_loss(judge, made).item() == pytest.approx((math.log(2) + math.log(1 + math.exp(-1.0))) / 2)
 
 
 def test_contrast_by_hand() -> None:

@@ -22,7 +22,7 @@ BAND = 3  # frequencies beside the highest that are its neighbours
 def at_the_grid(images: Tensor) -> float:
     """Power at the frequency of every other pixel, across and down, as a multiple of the power beside it.
 
-    A network that doubles its maps with a stride of 2 leaves a pattern of period 2: a line at the highest frequency of each axis.
+    A pattern of period 2, as doubling with a stride of 2 leaves, is a line at the highest frequency of each axis.
 
     Args: images: (images, channels, side, side), side even.
     """

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seodang.families.translation.discriminator import PatchDiscriminator
 
@@ -20,21 +21,19 @@ AVERAGE_SHARE = 0.99  # of the mean so far that stays at each look
 
 
 def discriminator_loss(discriminator: PatchDiscriminator, real: Tensor, made: Tensor) -> Tensor:
-    """How far real pieces are from 1 and made ones from 0: Mao et al. 2017, "Least Squares GAN", arXiv:1611.04076.
+    """How badly real pieces are told from made ones, in cross-entropy: Goodfellow et al. 2014, arXiv:1406.2661, halved.
 
     Both go through at once, which changes nothing: each image is normalised by itself.
 
     Args: real, made: (batch, channels, height, width), from -1 to 1.
     """
     of_real, of_made = discriminator(torch.cat([real, made])).float().chunk(2)
-    loss: Tensor = (of_real - 1).square().mean() / 2 + of_made.square().mean() / 2
-    return loss
+    return functional.softplus(-of_real).mean() / 2 + functional.softplus(of_made).mean() / 2
 
 
 def fooling_loss(discriminator: PatchDiscriminator, made: Tensor) -> Tensor:
-    """How far made pieces are from passing for real."""
-    loss: Tensor = (discriminator(made).float() - 1).square().mean()
-    return loss
+    """How badly made pieces pass for real: their cross-entropy, which does not flatten out when the discriminator is sure."""
+    return functional.softplus(-discriminator(made).float()).mean()
 
 
 @contextmanager

@@ -34,7 +34,7 @@ class PatchDiscriminator(nn.Module):
         draw_weights(self)
 
     def forward(self, images: Tensor) -> Tensor:
-        """How real each piece looks, 1 for real and 0 for made.
+        """How real each piece looks: the logit of its being real.
 
         Args:    images: (batch, in_channels, height, width), from -1 to 1.
         Returns: (batch, 1, rows, columns).

@@ -19,7 +19,7 @@ from seodang.families.translation.unet import TranslationUNet
 
 
 class PairedLearner(Learner):
-    """pix2pix: Isola, Zhu, Zhou & Efros 2017, arXiv:1611.07004, with the least-squares game and averaged weights.
+    """pix2pix: Isola, Zhu, Zhou & Efros 2017, arXiv:1611.07004, with averaged weights.
 
     Args:
         generator, discriminator: The networks; the discriminator judges source and answer together.
