@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from seodang.core.errors import ShapeError
 from seodang.families.translation.discriminator import PatchDiscriminator
-from seodang.families.translation.layers import Doubled, InstanceNorm
+from seodang.families.translation.layers import Doubled, DrawnDoubled, InstanceNorm, MatrixConvolution
 from seodang.families.translation.resnet import TranslationResNet
 from seodang.families.translation.unet import TranslationUNet, level_channels
 
@@ -102,6 +102,37 @@ def test_generators_leave_no_checkerboard(steps: int) -> None:
     for network in (TranslationUNet(3, 3, level_channels(8, 3)), TranslationResNet(3, 3, 8, 2)):
         torch.manual_seed(0)
         assert at_the_grid(learned(network.eval(), sources, targets, steps)) < 1.0
+
+
+def test_what_is_drawn_before_doubling_is_what_would_be_drawn_after() -> None:
+    torch.manual_seed(0)
+    drawn, doubled = DrawnDoubled(5, 3), Doubled(5, 3, bias=True)
+    doubled.convolution.load_state_dict(drawn.state_dict())
+    images = torch.randn(2, 5, 6, 7, requires_grad=True)
+    found, expected = drawn(images), doubled(images)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-5)
+    weights = torch.randn(found.shape)
+    gradients = [
+        torch.autograd.grad((answer * weights).sum(), (images, *layer.parameters()), retain_graph=True)
+        for answer, layer in ((found, drawn), (expected, doubled))
+    ]
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("kernel", "stride", "bias"), [(4, 2, True), (3, 1, False)])
+def test_a_convolution_of_small_maps_is_that_of_torch_with_its_gradient(kernel: int, stride: int, bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = MatrixConvolution(5, 7, kernel, stride=stride, padding=1, bias=bias)
+    images = torch.randn(2, 5, 8, 6).to(memory_format=torch.channels_last).requires_grad_()
+    found = []
+    for mode in (True, False):
+        answer = layer.train(mode)(images)
+        expected = functional.conv2d(
+            images, layer.pieces.weight.view(7, 5, kernel, kernel), layer.pieces.bias, stride=stride, padding=1
+        )
+        torch.testing.assert_close(answer, expected, atol=1e-5, rtol=1e-5)
+        found.append(torch.autograd.grad(answer.square().sum(), (images, *layer.parameters())))
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
 
 
 def test_doubling_repeats_pixels_then_convolves() -> None:

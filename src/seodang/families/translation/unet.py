@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seodang.core.errors import ShapeError
-from seodang.families.translation.layers import Doubled, InstanceNorm, draw_weights
+from seodang.families.translation.layers import Doubled, DrawnDoubled, InstanceNorm, MatrixConvolution, draw_weights
 
 SLOPE = 0.2  # of what is below 0, on the way down
+SMALL_LEVELS = 2  # whose answers have 8 pixels or fewer each way, as settings are derived
 DROPPING_LEVELS = 3  # from the bottom up, as in pix2pix
 MOST_CHANNELS = 8  # times those of the first level
 
@@ -32,30 +33,26 @@ class TranslationUNet(nn.Module):
 
     def __init__(self, in_channels: int, out_channels: int, channels: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
-        self.channels, self.dropout = tuple(channels), dropout
+        self.channels, self.dropout, self.in_channels = tuple(channels), dropout, in_channels
         last = len(self.channels) - 1
         self.down = nn.ModuleList(
-            nn.Conv2d(before, after, 4, stride=2, padding=1, bias=level in (0, last))
+            _downward(before, after, bias=level in (0, last), small=0 < level > last - SMALL_LEVELS)
             for level, (before, after) in enumerate(zip((in_channels, *channels), channels, strict=False))
         )
         # Each way up but the first reads what comes from below and the skip of its level, of equally many channels.
         self.up = nn.ModuleList(
-            Doubled(channels[level] * (1 if level == last else 2), channels[level - 1], bias=False)
+            Doubled(channels[level] * (1 if level == last else 2), channels[level - 1], bias=False, small=level == last)
             for level in range(last, 0, -1)
         )
         self.normalise = InstanceNorm()
-        self.draw = nn.Conv2d(channels[0] * (1 if last == 0 else 2) + in_channels, out_channels, 3, padding=1)
+        self.draw = DrawnDoubled(channels[0] * (1 if last == 0 else 2), out_channels)
+        self.trace = nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False)
         draw_weights(self)
 
     @property
     def stride(self) -> int:
         """Pixels of the image for each of the bottom; heights and widths are multiples of it."""
         return int(2 ** len(self.channels))
-
-    @property
-    def in_channels(self) -> int:
-        """Of the sources."""
-        return int(self.down[0].get_parameter("weight").shape[1])
 
     def forward(self, sources: Tensor) -> Tensor:
         """Translate.
@@ -80,8 +77,15 @@ class TranslationUNet(nn.Module):
             if number < DROPPING_LEVELS:
                 features = functional.dropout2d(features, self.dropout, self.training)
             features = torch.cat([features, skips.pop()], 1)
-        larger = functional.interpolate(functional.relu(features), scale_factor=2.0, mode="nearest")
-        return torch.tanh(self.draw(torch.cat([larger, sources.to(larger.dtype)], 1)).float())
+        # Together the one convolution of all features, doubled, and the image itself.
+        return torch.tanh((self.draw(functional.relu(features)) + self.trace(sources)).float())
+
+
+def _downward(before: int, after: int, *, bias: bool, small: bool) -> nn.Module:
+    """A step down, of a map of few pixels perhaps."""
+    if small:
+        return MatrixConvolution(before, after, 4, stride=2, padding=1, bias=bias)
+    return nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
 
 
 def level_channels(base: int, depth: int) -> tuple[int, ...]:
