@@ -4,7 +4,7 @@ FAMILY ?= text
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words benchmark-segmentation
+.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-translation
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	.venv/bin/python examples/demo.py $(FAMILY)
@@ -58,3 +58,6 @@ benchmark-words: .venv/installed benchmarks/.env-keras/installed  ## beside gens
 benchmark-segmentation: .venv/installed  ## an hour; run it alone on the machine
 	.venv/bin/python -m pip install $(PIP_FLAGS) '.[openvino]' $(shell grep kornia benchmarks/requirements.txt)
 	.venv/bin/python benchmarks/segmentation.py all
+
+benchmark-translation: .venv/installed  ## half an hour; run it alone on the machine
+	.venv/bin/python benchmarks/translation.py all

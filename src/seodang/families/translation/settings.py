@@ -96,7 +96,6 @@ def smoke() -> dict[str, Any]:
     """The smallest networks that still learn something, in seconds."""
     return {
         "base_channels": 8,
-        "depth": 3,
         "discriminator_channels": 8,
         "discriminator_halvings": 1,
         "batch_size": 4,
