@@ -154,7 +154,7 @@ def test_registry_is_sorted_and_whole() -> None:
     assert names("word-test") == ("google-analogies", "men", "simlex-999", "wordsim-353")
     assert names("segmentation") == ("drawn-cells", "dsb2018")
     assert names("translation") == ("facades",)
-    tasks = ("text", "corpus", "word-test", "segmentation", "translation")
+    tasks = ("text", "corpus", "word-test", "segmentation", "translation", "images")
     assert names() == tuple(sorted(name for task in tasks for name in names(task)))
     for name in names():
         entry = describe(name)

@@ -189,7 +189,7 @@ def few_unpaired(folder: Path) -> Path:
 
 @bad(
     r"[ab]/wide\.png, [ab]/wide\.png: images of different sizes \(\d+ of 32 x 32, 2 of 48 x 32\), where all must have one; "
-    "resize all: --resize N"
+    "give resize the size that all are to have"
 )
 def mixed_sizes(folder: Path) -> Path:
     sides(folder)
@@ -288,7 +288,7 @@ def a_file(folder: Path) -> Path:
     return folder / "strip.png"
 
 
-@bad(r"tiny\.png: 8 x 32 pixels; expected sides of 16 to 1024; resize all: --resize N")
+@bad(r"tiny\.png: 8 x 32 pixels; expected sides of 16 to 1024; give resize the size")
 def too_small(folder: Path) -> Path:
     sides(folder)
     for side in "ab":

@@ -157,7 +157,7 @@ def refuse_errors(findings: Sequence[Finding], source: str) -> None:
     more = f" ({len(errors) - 1:,} more: seodang check translation {source})" if len(errors) > 1 else ""
     first = errors[0]
     what = f"{first.where}: {first.what}; {first.fix}{more}" if first.fix else f"{first.where}: {first.what}{more}"
-    raise DataError(what)
+    raise DataError(what, settings=("resize",))
 
 
 def look(source: str, settings: TranslationSettings, *, splitting: bool = True) -> Looked:
@@ -268,7 +268,7 @@ def _kept(view: View, pixels: Pixels, resize: int | None) -> Picture | Finding:
         pixels = middle_square(pixels, resize)
     elif min(height, width) < LEAST_SIDE or max(height, width) > MOST_SIDE:
         what = f"{width} x {height} pixels; expected sides of {LEAST_SIDE} to {MOST_SIDE}"
-        return Finding("error", view.where, what, "resize all: --resize N")
+        return Finding("error", view.where, what, "give {resize} the size that all are to have")
     digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.name}".encode(), digest_size=16)
     digest.update(pixels.tobytes())
     return Picture(view.name, view.where, to_tensor(pixels), (height, width), Kind.of(pixels), digest.hexdigest())
@@ -292,7 +292,7 @@ def _sizes(pictures: Sequence[Picture]) -> Iterator[Finding]:
         others = [where for size, some in by_size.items() if size != usual for where in some]
         sizes = ", ".join(f"{len(some):,} of {size}" for size, some in by_size.items())
         what = f"images of different sizes ({sizes}), where all must have one"
-        yield Finding("error", listed(others, _NAMED, _LONG), what, "resize all: --resize N")
+        yield Finding("error", listed(others, _NAMED, _LONG), what, "give {resize} the size that all are to have")
 
 
 def _unlike(pictures: Sequence[Picture], called: str) -> Iterator[Finding]:
