@@ -48,6 +48,10 @@ class Picture(NamedTuple):
     digest: str
 
 
+Sides = tuple[tuple[Picture, ...], tuple[Picture, ...]]
+"""Sources and targets."""
+
+
 class Pair(NamedTuple):
     """A source and its target."""
 
@@ -114,7 +118,7 @@ class TranslationData:
 class Looked:
     """Every image that can be read, by part, and everything noticed."""
 
-    pictures: Mapping[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]]
+    pictures: Mapping[str, Sides]
     findings: tuple[Finding, ...]
     name: str = ""
     licence: str = ""
@@ -169,7 +173,7 @@ def look(source: str, settings: TranslationSettings, *, splitting: bool = True) 
     found = find_piles(source, settings.data)
     _check_room(found, settings.data.resize)
     findings = list(found.findings)
-    pictures: dict[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]] = {}
+    pictures: dict[str, Sides] = {}
     for part, piles in found.parts.items():
         read, wrong = _read_piles(piles, settings.data.resize, settings.data.unpaired)
         findings += wrong
@@ -187,9 +191,7 @@ def look(source: str, settings: TranslationSettings, *, splitting: bool = True) 
     return Looked(pictures, ordered, found.name, found.licence)
 
 
-def split_pictures(
-    pictures: Mapping[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]], unpaired: bool
-) -> dict[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]]:
+def split_pictures(pictures: Mapping[str, Sides], unpaired: bool) -> dict[str, Sides]:
     """Training, validation and test, by a hash of the name; two piles without pairs each by themselves."""
     if unpaired:
         piles = [
@@ -216,9 +218,7 @@ def _check_room(found: Found, resize: int | None) -> None:
         )
 
 
-def _read_piles(
-    piles: Piles, resize: int | None, unpaired: bool
-) -> tuple[tuple[tuple[Picture, ...], tuple[Picture, ...]], list[Finding]]:
+def _read_piles(piles: Piles, resize: int | None, unpaired: bool) -> tuple[Sides, list[Finding]]:
     """All images of a part that can be read; of pairs, those of which both can."""
     files: dict[Path, list[View]] = defaultdict(list)
     for view in (*piles.sources, *piles.targets):
@@ -307,7 +307,7 @@ def _unlike(pictures: Sequence[Picture], called: str) -> Iterator[Finding]:
         yield Finding("error", listed(others, _NAMED, _LONG), what, "save all with equally many channels and bits")
 
 
-def _twins(pictures: Mapping[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]]) -> Iterator[Finding]:
+def _twins(pictures: Mapping[str, Sides]) -> Iterator[Finding]:
     """Sources that stand in two parts, and those that stand twice in one."""
     where: dict[str, list[tuple[str, Picture]]] = defaultdict(list)
     for part, (sources, _) in pictures.items():
@@ -324,9 +324,7 @@ def _twins(pictures: Mapping[str, tuple[tuple[Picture, ...], tuple[Picture, ...]
         yield Finding("warning", names, f"{counted(len(within), 'source')} there more than once; they stay in one part")
 
 
-def _too_few(
-    pictures: Mapping[str, tuple[tuple[Picture, ...], tuple[Picture, ...]]], unpaired: bool, source: str
-) -> Iterator[Finding]:
+def _too_few(pictures: Mapping[str, Sides], unpaired: bool, source: str) -> Iterator[Finding]:
     split = split_pictures(pictures, unpaired)
     fewest = FEWEST_OF_PILE if unpaired else 1
     for side, called in enumerate(("source", "target") if unpaired else ("pair",)):

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from seodang.core.family import Trained
 from seodang.core.files import write_bytes
@@ -140,7 +139,7 @@ def _write_judges(page: Page) -> None:
     for stage in (CHOOSING, REPORTING):
         told = [row["accuracy"] for row in page.rows if row["kind"] == "evaluation" and row["stage"] == stage]
         if told:
-            shares[f"{'chooses the epoch' if stage == CHOOSING else 'reports'}"] = max(told)
+            shares["the one that chooses the epoch" if stage == CHOOSING else "the one that reports"] = max(told)
     if shares:
         picture = bars(
             shares,
@@ -203,16 +202,12 @@ def _write_progress(page: Page) -> None:
         return
     page.report.heading("Epoch by epoch")
     chosen = np.unique(np.linspace(0, len(files) - 1, min(MOST_FRAMES, len(files))).round().astype(int))
-    frames = [_frame(read_image(files[number])) for number in chosen]
+    frames = [read_image(files[number]) for number in chosen]
     data = gif(frames, SECONDS_A_FRAME)
     write_bytes(page.folder / "progress.gif", data)
     columns = "source, answer, target" if page.predictor.paired else "source, answer"
     caption = f"Validation images ({columns}) after {len(frames)} of {len(files)} epochs; progress.gif lies beside this page."
     page.report.animation(data, "Answers to the same images, epoch by epoch.", caption)
-
-
-def _frame(pixels: NDArray[Any]) -> NDArray[np.uint8]:
-    return pixels.astype(np.uint8)
 
 
 def _write_training(page: Page) -> None:
