@@ -32,7 +32,7 @@ def pace(prepared: Prepared[TranslationSettings], data: TranslationData, device:
     judge_steps, reasons = asked.judge_steps, dict(prepared.reasons)
     if "judge_steps" in reasons:  # derived, and not asked for
         fitting = int((JUDGES_SHARE * seconds - EPOCHS * sum(one.validation_seconds for one in paces)) / _both(paces))
-        judge_steps = max(LEAST_JUDGE_STEPS, min(asked.judge_steps or fitting, fitting))
+        judge_steps = min(asked.judge_steps or fitting, max(LEAST_JUDGE_STEPS, fitting))
         reasons["judge_steps"] = f"of each of the two judges, which take {JUDGES_SHARE:.0%} of the time at most"
         settings = settings.replaced(judge_steps=judge_steps)
     assert judge_steps is not None, "derived or given"
