@@ -4,7 +4,8 @@ FAMILY ?= text
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
-.PHONY: demo test test-all check clean benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan
+.PHONY: demo test test-all check clean
+.PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	.venv/bin/python examples/demo.py $(FAMILY)
@@ -61,3 +62,6 @@ benchmark-segmentation: .venv/installed  ## an hour; run it alone on the machine
 
 benchmark-gan: .venv/installed  ## two hours; run it alone on the machine
 	.venv/bin/python benchmarks/gan.py all
+
+benchmark-translation: .venv/installed  ## half an hour; run it alone on the machine
+	.venv/bin/python benchmarks/translation.py all

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from seodang.cli.main import main
 from seodang.core.run import list_runs
+from seodang.data.image_strips import halves
+from seodang.data.images import read_image, write_png
 from seodang.data.named import load_named
 
 TRAINING = {
@@ -15,6 +17,7 @@ TRAINING = {
     "words": ["wikipedia-sample"],
     "segmentation": ["drawn-cells", "--minutes", "2"],
     "gan": ["mnist-5k", "--minutes", "3"],
+    "translation": ["facades", "--direction", "b-to-a", "--resize", "64", "--minutes", "4"],
 }
 EXAMPLES = {
     "text": ["A quiet, lovely film that stays with you.", "Loud, clumsy and far too long."],
@@ -22,7 +25,7 @@ EXAMPLES = {
     "words": ["king", "river"],
     "gan": ["3:7", "--out", "runs/seven.png"],
 }
-OVERLAYS = "runs/overlays"
+OVERLAYS, SKETCHES, PHOTOS = "runs/overlays", "runs/sketches", "runs/photos"
 VERBS = {
     "language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]],
     "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]],
@@ -44,11 +47,23 @@ def demo(family: str) -> int:
 
 
 def examples(family: str) -> list[str]:
-    """What is predicted: texts and words as they stand here, or images of the test part with a folder for their overlays."""
+    """What is predicted: texts and words as they stand here, or images of the test part with a folder for what is drawn."""
+    if family == "translation":
+        return [*sketches(), "--out", PHOTOS]
     if family != "segmentation":
         return EXAMPLES[family]
     pairs = load_named(TRAINING[family][0]).parts["test"].pairs
     return [*(str(image) for _, image, _ in pairs[:3]), "--overlay", OVERLAYS]
+
+
+def sketches() -> list[str]:
+    """Label maps of three test facades as files of their own."""
+    Path(SKETCHES).mkdir(parents=True, exist_ok=True)
+    places = []
+    for name, strip in load_named("facades").parts["test"].strips[:3]:
+        places.append(f"{SKETCHES}/{name}.png")
+        write_png(Path(places[-1]), halves(read_image(strip), name)[1])
+    return places
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
     python tests/kills.py --kills 50                              # the whole proof, some minutes
     python tests/kills.py --kills 50 --model lstm
     python tests/kills.py --kills 50 --family segmentation
+    python tests/kills.py --kills 50 --family translation --model unpaired
 
 Prints a line a kill and ends with exit code 1 if a single byte differs. `test_kills.py` runs it with a few kills.
 """
@@ -31,6 +32,7 @@ WORDS = {
 FILLER = ("the", "film", "a", "story", "of", "people", "in", "town", "with", "music", "and", "some", "light", "that", "is")
 ROWS = 600
 PICTURES, SIDE = 30, 64
+STRIPS, SMALL_SIDE = 40, 32
 SEODANG = [sys.executable, "-m", "seodang"]
 OFTEN = ["--checkpoint-seconds", "0", "--quiet"]  # a resumed run too, so that both end with the same two checkpoints
 
@@ -58,7 +60,8 @@ class Job:
     @classmethod
     def written(cls, family: str, folder: Path, model: str, chance: random.Random) -> Job:
         """A training that takes some seconds, with its data."""
-        flags = ["--preset", "smoke", "--model", model, "--epochs", "4", "--batch-size", "8", "--patience", "none"]
+        chosen = WAYS[family][model] if family in WAYS else ["--model", model]
+        flags = ["--preset", "smoke", *chosen, "--epochs", "4", "--batch-size", "8", "--patience", "none"]
         return cls(family, WRITERS[family](folder / family, chance), flags)
 
 
@@ -167,11 +170,28 @@ def write_bars(folder: Path, chance: random.Random) -> Path:
     return folder
 
 
-MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan"}
+def write_strips(folder: Path, chance: random.Random) -> Path:
+    """Boxes to the left, and the same boxes round and bright to the right."""
+    folder.mkdir()
+    for number in range(STRIPS):
+        strip = Image.new("RGB", (2 * SMALL_SIDE, SMALL_SIDE), (chance.randint(0, 40),) * 3)
+        for _ in range(2):
+            x, y, radius = chance.randint(0, SMALL_SIDE), chance.randint(0, SMALL_SIDE), chance.randint(3, 8)
+            ImageDraw.Draw(strip).rectangle((x - radius, y - radius, min(x + radius, SMALL_SIDE - 1), y + radius), fill="blue")
+            right = max(x - radius, 0) + SMALL_SIDE, y - radius, x + radius + SMALL_SIDE, y + radius
+            ImageDraw.Draw(strip).ellipse(right, fill=(chance.randint(150, 250), 200, 90))
+        strip.save(folder / f"{number}.png")
+    return folder
+
+
+MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan", "translation": "pairs"}
+WAYS: dict[str, dict[str, list[str]]] = {"translation": {"pairs": [], "unpaired": ["--unpaired"]}}
+"""Families whose models are not chosen by --model, and the flags that choose them."""
 WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {
     "text": write_reviews,
     "segmentation": write_discs,
     "gan": write_bars,
+    "translation": write_strips,
 }
 
 

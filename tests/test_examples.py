@@ -15,6 +15,7 @@ import seodang
 from seodang.cli.main import main
 from seodang.data.images import write_png
 from seodang.families.language import memory
+from seodang.families.translation import derive
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = (ROOT / "README.md", *sorted(ROOT.glob("src/seodang/families/*/README.md")))
@@ -34,6 +35,7 @@ NEEDS_DOWNLOAD = (
     "tiny-shakespeare",
     "wikipedia-sample",
     "mnist",
+    "facades",
     " get ",
 )
 OPTIONS = {"train": "--quiet --epochs 1 --threads 1 --device cpu --precision f32"}
@@ -65,6 +67,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("ada", "bo"):
         shutil.copytree(tmp_path / "cells" / "images", tmp_path / "faces" / name)
     Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
+    _write_pairs(tmp_path)
+    monkeypatch.setattr(derive, "JUDGE_STEPS", 2)  # of networks that only measure
     monkeypatch.setattr(memory, "UPDATES", 2)  # what it measures is no matter here, and takes its time
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -84,6 +88,21 @@ def _write_images(place: Path, masks: Path, classes: int) -> None:
         light = np.repeat(mask[:, :, None] % 100, 3, 2) + random.integers(0, 100, (32, 40, 3))
         write_png(images / f"{number}.png", light.astype(np.uint8))
         write_png(masks / f"{number}.png", mask)
+
+
+def _write_pairs(place: Path) -> None:
+    """Plans with what they are of: strips, two folders of equal names, and a sketch by itself."""
+    random = np.random.default_rng(0)
+    for number in range(40):
+        plan = random.integers(0, 2, (4, 4, 3)).repeat(8, 0).repeat(8, 1).astype(np.uint8) * 200
+        light = (255 - plan - random.integers(0, 50, plan.shape)).clip(0, 255).astype(np.uint8)
+        for folder in ("plans", "more-plans"):
+            (place / folder).mkdir(exist_ok=True)
+            write_png(place / folder / f"{number}.png", np.concatenate([plan, light], 1))
+        for folder, image in (("sketches", plan), ("drawings", light), ("seasons/a", plan), ("seasons/b", light)):
+            (place / folder).mkdir(exist_ok=True, parents=True)
+            write_png(place / folder / f"{number}.png", image)
+    write_png(place / "sketch.png", plan)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.name)

@@ -12,7 +12,9 @@ import kills
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 
-@pytest.mark.parametrize(("family", "model"), [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan")])
+@pytest.mark.parametrize(
+    ("family", "model"), [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan"), ("translation", "pairs")]
+)
 def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
     assert kills.prove(tmp_path, 3, family, model, seed=0) == 0
 
@@ -21,7 +23,15 @@ def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
     ("family", "model", "number"),
-    [("text", "cnn", 50), ("text", "lstm", 20), ("text", "best", 20), ("segmentation", "unet-small", 20), ("gan", "r3gan", 20)],
+    [
+        ("text", "cnn", 50),
+        ("text", "lstm", 20),
+        ("text", "best", 20),
+        ("segmentation", "unet-small", 20),
+        ("gan", "r3gan", 20),
+        ("translation", "pairs", 20),
+        ("translation", "unpaired", 20),
+    ],
 )
 def test_many_kills(tmp_path: Path, family: str, model: str, number: int) -> None:
     assert kills.prove(tmp_path, number, family, model, seed=1) == 0

@@ -453,3 +453,14 @@ def test_channels_by_rule(have: int, wanted: int) -> None:
 def test_channels_that_mean_something_else(have: int, wanted: int) -> None:
     with pytest.raises(DataError, match=f"an image of {have} channels? where {wanted} are expected"):
         with_channels(noise(have), wanted)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_what_is_written_as_png_is_read_again_to_the_last_bit(tmp_path: Path, channels: int, kind: type) -> None:
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, np.iinfo(kind).max, (7, 5, channels), dtype=kind, endpoint=True)
+    write_png(tmp_path / "image.png", pixels)
+    found = read_image(tmp_path / "image.png")
+    assert found.dtype == kind
+    np.testing.assert_array_equal(found, pixels)

@@ -153,7 +153,9 @@ def test_registry_is_sorted_and_whole() -> None:
     assert names("corpus") == ("tiny-shakespeare", "wikipedia-sample")
     assert names("word-test") == ("google-analogies", "men", "simlex-999", "wordsim-353")
     assert names("segmentation") == ("drawn-cells", "dsb2018")
-    assert names() == tuple(sorted(names("text") + names("corpus") + names("word-test") + names("segmentation")))
+    assert names("translation") == ("facades",)
+    tasks = ("text", "corpus", "word-test", "segmentation", "translation", "images")
+    assert names() == tuple(sorted(name for task in tasks for name in names(task)))
     for name in names():
         entry = describe(name)
         assert entry.licence
@@ -167,7 +169,7 @@ def test_registry_is_sorted_and_whole() -> None:
     ("name", "message"),
     [
         ("imbd", r"imbd: no such file, and no data set has this name\. Did you mean imdb\?"),
-        ("zzz", r"There are drawn-cells, dsb2018, google-analogies, imdb, "),
+        ("zzz", r"There are drawn-cells, dsb2018, facades, google-analogies, imdb, "),
     ],
 )
 def test_unknown_name(name: str, message: str) -> None:

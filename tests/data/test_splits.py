@@ -11,7 +11,7 @@ import pytest
 
 from seodang.core.errors import DataError
 from seodang.data.duplicates import exact_duplicates, near_duplicates
-from seodang.data.splits import assign, fold, split, split_train_validation
+from seodang.data.splits import assign, complete_parts, fold, split, split_train_validation
 
 TEXTS = [f"review number {row} of a long series" for row in range(4_000)]
 
@@ -141,3 +141,30 @@ def test_nothing_to_compare() -> None:
 
 def test_exact_duplicates() -> None:
     assert exact_duplicates(["a b", "c", "A  b", "", " ", "c"]) == [[0, 2], [1, 5]]
+
+
+def completed(given: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    """Parts of things called by a word, whose content is the word in small letters."""
+    return complete_parts(given, lambda one: one, lambda one: one.lower())
+
+
+def test_parts_that_are_given_stay_and_missing_ones_are_cut_off_the_training_part() -> None:
+    everything = [f"image {number}" for number in range(200)]
+    whole = completed({"all": everything})
+    assert sorted(one for part in whole.values() for one in part) == sorted(everything)
+    assert 130 < len(whole["train"]) < 190 and whole["validation"] and whole["test"]
+    tested = completed({"train": everything, "test": ["another"]})
+    assert tested["test"] == ("another",) and 5 < len(tested["validation"]) < 40
+    validated = completed({"train": everything, "validation": ["another"]})
+    assert validated["validation"] == ("another",) and 5 < len(validated["test"]) < 40
+    given = {"train": ["a"], "validation": ["b"], "test": ["c"]}
+    assert completed(given) == {part: tuple(some) for part, some in given.items()}
+
+
+def test_equals_stay_together_and_few_fill_every_part() -> None:
+    whole = completed({"all": [f"image {n // 2}".upper() if n % 2 else f"image {n // 2}" for n in range(200)]})
+    where = {one: part for part, some in whole.items() for one in some}
+    assert all(where[one] == where[one.upper()] for one in where)
+    few = completed({"all": ["a", "b", "c"]})
+    assert all(len(some) == 1 for some in few.values())
+    assert sum(bool(some) for some in completed({"all": ["a", "A", "b"]}).values()) == 2

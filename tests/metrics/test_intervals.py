@@ -10,6 +10,7 @@ from seodang.metrics.classification import calibration_error, confusion_matrix, 
 from seodang.metrics.intervals import (
     calibration_interval,
     macro_f1_interval,
+    mean_interval,
     resampled,
     roc_auc_interval,
     wilson_interval,
@@ -86,3 +87,11 @@ def test_resamples_that_lack_a_class_are_left_out() -> None:
     # With one positive row of four, a third of the resamples have no area.
     interval = roc_auc_interval(np.array([0, 0, 0, 1]), np.stack([1 - np.arange(4) / 4, np.arange(4) / 4], 1))
     assert interval == (1, 1)
+
+
+def test_a_mean_of_numbers_beyond_1_keeps_its_interval() -> None:
+    decibels = np.random.default_rng(0).normal(20.0, 2.0, 50)
+    low, high = mean_interval(decibels, within=(0.0, 100.0))
+    assert low is not None and high is not None
+    assert low < decibels.mean() < high and high - low == pytest.approx(4 * 2.0 / np.sqrt(50), rel=0.3)
+    assert mean_interval(decibels, within=(0.0, 20.0))[1] == 20.0

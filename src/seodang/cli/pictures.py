@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from seodang.cli.flags import spell
 from seodang.cli.tables import write
 from seodang.core.errors import DataError, MachineError, SettingsError
-from seodang.core.values import Mask, Refused
+from seodang.core.values import Image, Mask, Refused
 
 if TYPE_CHECKING:
     from seodang.api import Run
@@ -106,7 +106,7 @@ def _refuse_clashes(asked: Sequence[Asked]) -> None:
             )
 
 
-def _draw(answer: Mask, targets: Mapping[str, Path]) -> None:
+def _draw(answer: Mask | Image, targets: Mapping[str, Path]) -> None:
     from seodang.data.images import write_png
 
     for name, target in targets.items():
@@ -117,17 +117,41 @@ def _draw(answer: Mask, targets: Mapping[str, Path]) -> None:
         write_png(target, answer.pictures[name]())
 
 
-def _tell(item: Asked, answer: Mask | Refused, *, as_json: bool) -> None:
+def _tell(item: Asked, answer: Mask | Image | Refused, *, as_json: bool) -> None:
     if as_json:
         fields: dict[str, Any] = {"file": str(item.file)}
         if isinstance(answer, Refused):
             fields["error"] = answer.error
         else:
-            fields |= {"shares": dict(answer.shares), "confidence": answer.confidence}
+            fields |= _facts(answer)
             fields |= {name: str(target) for name, target in item.targets.items()}
         write(json.dumps(fields, ensure_ascii=False))
     elif isinstance(answer, Refused):
         write(f"{item.file}\t-\t[no prediction: {answer.error}]")
     else:
+        write("\t".join((str(item.file), *_words(answer, item.targets))))
+
+
+def _facts(answer: Mask | Image) -> dict[str, Any]:
+    """What there is to say of an answer beside its pictures."""
+    if isinstance(answer, Mask):
+        return {"shares": dict(answer.shares), "confidence": answer.confidence}
+    height, width, channels, bits = _size(answer)
+    return {"width": width, "height": height, "channels": channels, "bits": bits}
+
+
+def _words(answer: Mask | Image, targets: Mapping[str, Path]) -> tuple[str, ...]:
+    """The same for people, in the columns of a line."""
+    if isinstance(answer, Mask):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items())
-        write(f"{item.file}\t{shares}\tconfidence {answer.confidence:.3f}")
+        return shares, f"confidence {answer.confidence:.3f}"
+    height, width, channels, bits = _size(answer)
+    size = f"{width} x {height} pixels, {channels} channel{'s' if channels > 1 else ''} of {bits} bits"
+    return size, ", ".join(map(str, targets.values())) or f"not kept: give {spell('out')} FILE.png"
+
+
+def _size(image: Image) -> tuple[int, int, int, int]:
+    """Height, width, channels and bits of an image that a model made."""
+    pixels = image.source
+    assert not isinstance(pixels, str | Path), "a model makes pixels, not files"
+    return pixels.shape[0], pixels.shape[1], pixels.shape[2] if pixels.ndim == 3 else 1, 8 * pixels.dtype.itemsize

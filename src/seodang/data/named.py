@@ -12,6 +12,7 @@ from seodang.core.errors import DataError
 from seodang.data.download import Progress
 from seodang.data.image_pairs import ImagePairs, pairs_hash, read_drawn_cells, read_dsb2018_zip, read_image_folder
 from seodang.data.image_stacks import ImageStack, read_digits_csv, read_idx_images, stack_hash
+from seodang.data.image_strips import ImageStrips, read_facades, strips_hash
 from seodang.data.named_readers import (
     TextPart,
     content_hash,
@@ -27,7 +28,7 @@ from seodang.data.sources import Fetched, Reader, Source, locate
 from seodang.data.tables import READERS as TABLE_SUFFIXES
 from seodang.data.tables import LabelledTexts, PlainTexts, Table, check_exists, read_parts
 
-Part = TextPart | ImagePairs | ImageStack
+Part = TextPart | ImagePairs | ImageStack | ImageStrips
 _READERS: dict[Reader, Callable[[Fetched], Mapping[str, Part]]] = {
     "imdb-jsonl": read_imdb_jsonl,
     "imdb-tar": read_imdb_tar,
@@ -40,6 +41,7 @@ _READERS: dict[Reader, Callable[[Fetched], Mapping[str, Part]]] = {
     "drawn-cells": read_drawn_cells,
     "idx-images": read_idx_images,
     "digits-csv": read_digits_csv,
+    "facades": read_facades,
 }
 
 
@@ -125,7 +127,9 @@ def load_named(name: str, progress: Progress | None = None, parts: Collection[st
 def _content_hash(part: Part) -> str:
     if isinstance(part, ImageStack):
         return stack_hash(part)
-    return pairs_hash(part) if isinstance(part, ImagePairs) else content_hash(part)
+    if isinstance(part, ImagePairs):
+        return pairs_hash(part)
+    return strips_hash(part) if isinstance(part, ImageStrips) else content_hash(part)
 
 
 def _joined(hashes: Mapping[str, str]) -> str:

@@ -26,8 +26,8 @@ class NamedSet:
     name: str
     title: str
     description: str
-    task: Literal["text", "corpus", "word-test", "segmentation", "images"]
-    """Labelled texts, running text, questions that word vectors are tested with, images with masks, images alone."""
+    task: Literal["text", "corpus", "word-test", "segmentation", "translation", "images"]
+    """Labelled texts, running text, questions for word vectors, images with masks, pairs of images, or images alone."""
     licence: str
     citation: str
     sources: tuple[Source, ...]
@@ -39,6 +39,7 @@ def named_sets() -> tuple[NamedSet, ...]:
     return (
         _drawn_cells(),
         _dsb2018(),
+        _facades(),
         _google_analogies(),
         _imdb(),
         _men(),
@@ -92,6 +93,30 @@ def _dsb2018() -> NamedSet:
         content_hashes={
             "train": "966d2de8d9a65e45b64c1704ed15093a135262745e9d77fd185c0628c6bdcba5",
             "test": "1a669e1c980489da788a2fe8b0b99d86d7927100206793aac59cc246af18db5c",
+        },
+    )
+
+
+def _facades() -> NamedSet:
+    return NamedSet(
+        name="facades",
+        title="CMP Facades",
+        description="500 strips of 512 x 256 pixels: left a photo of a house front, right what is wall, window, door, balcony "
+        "and so on in it, in flat colours (JPEG); the first 400 to train, 100 to test",
+        task="translation",
+        licence="research use",
+        citation="Tyleček & Šára, Spatial Pattern Templates for Recognition of Objects with Regular Structure, GCPR 2013; as "
+        "strips for Isola et al. 2017",
+        sources=(
+            Source(
+                "mirror",
+                "facades",
+                (SourceFile("all", "facades", "31bcd06477d4f021bbcc60954a9dc66c68c01703ed5d2d22782f24d6c1276faa", 25830001),),
+            ),
+        ),
+        content_hashes={
+            "train": "dbd287aea890201d1fb4367bc6445226a3b98f73eb31a887dc7ddc23fa419fcc",
+            "test": "a10783c41b0978992bf728135b858bdd8b5f2c7522f6bc6918b66c9f36deeca7",
         },
     )
 

@@ -31,6 +31,7 @@ Reader = Literal[
     "drawn-cells",
     "idx-images",
     "digits-csv",
+    "facades",
 ]
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,12 @@ from numpy.typing import NDArray
 from seodang.core.errors import DataError
 from seodang.data.records import counted
 
+T = TypeVar("T")
+
 EIGHTY_TEN_TEN: Mapping[str, float] = {"train": 0.8, "validation": 0.1, "test": 0.1}
+PARTS = tuple(EIGHTY_TEN_TEN)
+_NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
+_OWN_PARTS = "within own parts"  # a hash that parted train from test already would tell of no train image that it is another
 _HASH_RANGE = 2**64
 
 
@@ -94,6 +100,49 @@ def split_train_validation(
 ) -> dict[str, NDArray[np.intp]]:
     """Row numbers for "train" and "validation", for data whose test part is given apart. Raises as `split` does."""
     return split(keys, labels, {"train": 1.0 - validation, "validation": validation}, salt, source, every_class_in)
+
+
+def complete_parts(
+    given: Mapping[str, Sequence[T]], name: Callable[[T], str], content: Callable[[T], str]
+) -> dict[str, tuple[T, ...]]:
+    """Training, validation and test, by a hash of the name; parts that the source has stay as they are.
+
+    What is alike to the last pixel goes where the first of it goes, so that equals never part.
+
+    Args:
+        given: By part, "all" when the source has no split of its own.
+        name: What one is called.
+        content: Equal for equals.
+
+    Returns: A part is empty only where there are fewer different ones than parts.
+    """
+    parts: dict[str, list[T]] = {part: list(given.get(part, ())) for part in PARTS}
+    rest, fractions, salt = list(given.get("all", ())), EIGHTY_TEN_TEN, ""
+    if not rest and not parts["validation"]:
+        rest, fractions, parts["train"] = parts["train"], _NINE_TO_ONE, []
+    elif not rest and not parts["test"]:
+        rest, fractions, parts["train"] = parts["train"], {"train": 0.9, "test": 0.1}, []
+    if "all" not in given:
+        salt = _OWN_PARTS
+    if rest:
+        first: dict[str, str] = {}
+        for one in rest:
+            first.setdefault(content(one), name(one))
+        chosen = assign([first[content(one)] for one in rest], fractions, salt)
+        for one, part in zip(rest, chosen, strict=True):
+            parts[str(part)].append(one)
+        _fill(parts, fractions, content)
+    return {part: tuple(some) for part, some in parts.items()}
+
+
+def _fill(parts: dict[str, list[T]], fractions: Mapping[str, float], content: Callable[[T], str]) -> None:
+    """Give a part that a hash left empty, as happens to few rows, one of the largest part's; equals stay together."""
+    for part in fractions:
+        largest = max(fractions, key=lambda name: len(parts[name]))
+        if not parts[part] and len({content(one) for one in parts[largest]}) > 1:
+            chosen = min(map(content, parts[largest]))
+            parts[part] = [one for one in parts[largest] if content(one) == chosen]
+            parts[largest] = [one for one in parts[largest] if content(one) != chosen]
 
 
 def _check_classes(source: str, part: str, classes: list[str], labels: Sequence[str], rows: NDArray[np.intp]) -> None:

@@ -78,15 +78,19 @@ def calibration_interval(
     return _around(calibration_error(labels, probabilities, bins), np.concatenate(draws))
 
 
-def mean_interval(values: Floats, seed: int = 0, resamples: int = RESAMPLES) -> tuple[float, float] | tuple[None, None]:
+def mean_interval(
+    values: Floats, seed: int = 0, resamples: int = RESAMPLES, within: Interval = (0.0, 1.0)
+) -> tuple[float, float] | tuple[None, None]:
     """Interval of the mean of a number that each row has; None twice for less than two rows.
 
-    Args: values: (rows,), finite.
+    Args:
+        values: (rows,), finite.
+        within: Least and largest value that a row may have.
     """
     if len(values) < 2:
         return None, None
     means = np.concatenate([weights @ values for weights in resampled(len(values), resamples, seed)]) / len(values)
-    return _around(float(values.mean()), means)
+    return _around(float(values.mean()), means, within)
 
 
 def resampled(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
@@ -99,11 +103,11 @@ def resampled(rows: int, resamples: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=size * rows).reshape(size, rows).astype(np.float64)
 
 
-def _around(value: float, draws: NDArray[np.float64]) -> Interval:
-    """The middle 95 % of the draws, moved so that their mean is the value, cut to 0 to 1.
+def _around(value: float, draws: NDArray[np.float64], within: Interval = (0.0, 1.0)) -> Interval:
+    """The middle 95 % of the draws, moved so that their mean is the value, cut to what it can be.
 
     Drawing anew adds noise, which the calibration error and, in small data, macro F1 take for a change for the worse; without
     the move the interval could leave out the value itself. Draws that lack a class are nan and left out.
     """
     low, high = np.nanquantile(draws, [0.025, 0.975]) - np.nanmean(draws) + value
-    return max(0.0, float(low)), min(1.0, float(high))
+    return max(within[0], float(low)), min(within[1], float(high))

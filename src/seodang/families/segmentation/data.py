@@ -18,7 +18,7 @@ from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.images import Drawn, Pixels, read_drawn, read_image
 from seodang.data.records import counted, listed
-from seodang.data.splits import EIGHTY_TEN_TEN, assign
+from seodang.data.splits import PARTS, complete_parts
 from seodang.families.segmentation.masks import Classes, MaskCode, MaskValues, recognise
 from seodang.families.segmentation.pairs import Pair, find_pairs
 from seodang.families.segmentation.scaling import PIXELS_AT_ONCE, Moments
@@ -27,9 +27,6 @@ from seodang.families.segmentation.settings import SegmentationSettings
 KEPT_BYTES = 2 << 30
 """Of images and masks that stay in memory; others are read again whenever they are wanted."""
 LOOKING_THREADS = 4  # unpacking is done outside Python's lock
-PARTS = ("train", "validation", "test")
-OWN_PARTS = "within own parts"  # a hash that parted train from test already would tell of no train image that it is another
-NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "validation": 0.1}
 RARE_SHARE, RARE_MASKS = 1e-4, 0.1  # a class with less of all pixels, in less of all masks, may be none
 FEWEST_TESTED = 5  # images tell little about others when they are fewer
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
@@ -228,37 +225,8 @@ def labelled_images(source: str, settings: SegmentationSettings, code: MaskCode)
 
 
 def split_pairs(seen: Mapping[str, Sequence[Seen]]) -> dict[str, tuple[Seen, ...]]:
-    """Training, validation and test, by a hash of the name; parts that the source has stay as they are.
-
-    Images that are alike to the pixel go where the first of them goes, so that equals never part.
-    """
-    parts: dict[str, list[Seen]] = {part: list(seen.get(part, ())) for part in PARTS}
-    rest, fractions, salt = list(seen.get("all", ())), EIGHTY_TEN_TEN, ""
-    if not rest and not parts["validation"]:
-        rest, fractions, parts["train"] = parts["train"], NINE_TO_ONE, []
-    elif not rest and not parts["test"]:
-        rest, fractions, parts["train"] = parts["train"], {"train": 0.9, "test": 0.1}, []
-    if "all" not in seen:
-        salt = OWN_PARTS
-    if rest:
-        first: dict[str, str] = {}
-        for one in rest:
-            first.setdefault(one.image_digest, one.pair.name)
-        chosen = assign([first[one.image_digest] for one in rest], fractions, salt)
-        for one, part in zip(rest, chosen, strict=True):
-            parts[str(part)].append(one)
-        _fill(parts, fractions)
-    return {part: tuple(some) for part, some in parts.items()}
-
-
-def _fill(parts: dict[str, list[Seen]], fractions: Mapping[str, float]) -> None:
-    """Give a part that a hash left empty, as happens to few images, one of the largest part's; equals stay together."""
-    for part in fractions:
-        largest = max(fractions, key=lambda name: len(parts[name]))
-        if not parts[part] and len({one.image_digest for one in parts[largest]}) > 1:
-            chosen = min(parts[largest], key=lambda one: one.digest).image_digest
-            parts[part] = [one for one in parts[largest] if one.image_digest == chosen]
-            parts[largest] = [one for one in parts[largest] if one.image_digest != chosen]
+    """Training, validation and test, by a hash of the name; parts that the source has stay as they are."""
+    return complete_parts(seen, lambda one: one.pair.name, lambda one: one.image_digest)
 
 
 def _too_few(seen: Mapping[str, Sequence[Seen]], source: str) -> Iterator[Finding]:

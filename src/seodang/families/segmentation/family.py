@@ -12,9 +12,9 @@ from seodang.core.device import Device
 from seodang.core.errors import DataError
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Trained
 from seodang.core.values import Finding, Image, Mask, Refused
-from seodang.data.images import Pixels, is_image
+from seodang.data.image_inputs import image_inputs
+from seodang.data.images import Pixels
 from seodang.data.records import counted
-from seodang.data.tables import check_exists
 from seodang.families.segmentation.data import (
     Labelled,
     Seen,
@@ -119,10 +119,7 @@ class Segmentation(Family[SegmentationSettings, SegmentationData, SegmentationPr
 
     def inputs(self, source: Path, settings: SegmentationSettings) -> list[Image]:
         """One image, or all images of a folder."""
-        check_exists(source)
-        if source.is_file():
-            return [Image(source)]
-        return [Image(path) for path in sorted(source.rglob("*")) if path.is_file() and is_image(path)]
+        return image_inputs(source)
 
     def evaluate(self, predictor: SegmentationPredictor, data: SegmentationData) -> Evaluation:
         """Measures on the test images, beside the yardstick."""

@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.image_pairs import ImagePairs
-from seodang.data.images import is_image
 from seodang.data.named import load_named, looks_like_path, names
+from seodang.data.partners import PART_FOLDERS, few_names, folder_called, images_by_name
 from seodang.data.records import counted
 from seodang.data.tables import check_exists, read_table
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img")
 MASK_FOLDERS = ("masks", "mask", "labels", "label", "annotations")
-PART_FOLDERS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "validation": ("validation", "valid", "val"),
-    "test": ("test", "testing"),
-}
 IMAGE_COLUMNS, MASK_COLUMNS = ("image", "images", "image_path"), ("mask", "masks", "mask_path")
 TABLES = (".csv", ".tsv")
 _ENDINGS = re.compile(r"[_-](mask|masks|label|labels|seg|segmentation|gt|manual1|img|image)$", re.IGNORECASE)
-_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -70,10 +63,10 @@ def find_pairs(named: str, masks: Path | None) -> Pairs:
         check_exists(masks)
         if source.is_file():
             raise DataError(f"{{masks}}: {named} is a file that names its masks itself; leave it out", settings=("masks",))
-        return _one_part(_folder(source, IMAGE_FOLDERS) or source, masks)
+        return _one_part(folder_called(source, IMAGE_FOLDERS) or source, masks)
     if source.is_file():
         return _from_table(source)
-    given = {part: found for part, names in PART_FOLDERS.items() if (found := _folder(source, names)) is not None}
+    given = {part: found for part, names in PART_FOLDERS.items() if (found := folder_called(source, names)) is not None}
     if len(given) > 1 and "train" in given:
         own = {part: _in_folder(folder) for part, folder in given.items()}
         parts = {part: pairs.parts["all"] for part, pairs in own.items()}
@@ -96,7 +89,7 @@ def _from_named(name: str, masks: Path | None) -> Pairs:
 
 
 def _in_folder(folder: Path) -> Pairs:
-    images, masks = _folder(folder, IMAGE_FOLDERS), _folder(folder, MASK_FOLDERS)
+    images, masks = folder_called(folder, IMAGE_FOLDERS), folder_called(folder, MASK_FOLDERS)
     if images is None or masks is None:
         inside = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
         raise DataError(
@@ -105,74 +98,37 @@ def _in_folder(folder: Path) -> Pairs:
             settings=("masks",),
         )
     found = _one_part(images, masks)
-    others = [name for name in MASK_FOLDERS if (other := _folder(folder, (name,))) is not None and other != masks]
+    others = [name for name in MASK_FOLDERS if (other := folder_called(folder, (name,))) is not None and other != masks]
     if not others:
         return found
     what = f"masks are read from {masks.name}/; {', '.join(others)} is left aside"
     return replace(found, findings=(*found.findings, Finding("note", f"{folder}", what)))
 
 
-def _folder(parent: Path, names: Iterable[str]) -> Path | None:
-    by_name = {path.name.lower(): path for path in parent.iterdir() if path.is_dir()}
-    return next((by_name[name] for name in names if name in by_name), None)
-
-
 def _one_part(images: Path, masks: Path) -> Pairs:
     """Pairs by name. Images may be called like their masks, or either may end in _mask, _gt and the like."""
-    pictures, drawn = _by_name(images, masks), _by_name(masks)
+    pictures, drawn = images_by_name(images, masks, _ENDINGS), images_by_name(masks, endings=_ENDINGS)
     findings = [*pictures.findings, *drawn.findings]
     alone = [path for name, path in pictures.files.items() if name not in drawn.files]
     extra = [path for name, path in drawn.files.items() if name not in pictures.files]
     if alone:
         what = f"{counted(len(alone), 'image')} without a mask of the same name in {masks.name}/"
         findings.append(
-            Finding("error", _names(alone), what, "add the masks, empty ones where there is nothing, or remove the images")
+            Finding("error", few_names(alone), what, "add the masks, empty ones where there is nothing, or remove the images")
         )
     if extra:
         what = f"{counted(len(extra), 'mask')} without an image of the same name in {images.name}/"
-        findings.append(Finding("error", _names(extra), what, "add the images or remove the masks"))
+        findings.append(Finding("error", few_names(extra), what, "add the images or remove the masks"))
     shared = sorted(pictures.files.keys() & drawn.files.keys())
     for folder, files in ((images, pictures.files), (masks, drawn.files)):
         if not files:
             raise DataError(f"{folder}: there is no image in this folder")
     if not shared:
         raise DataError(
-            f"{images}: no image has a mask of the same name in {masks}; images are called {_names(alone)}, masks "
-            f"{_names(extra)}"
+            f"{images}: no image has a mask of the same name in {masks}; images are called {few_names(alone)}, masks "
+            f"{few_names(extra)}"
         )
     return Pairs({"all": tuple(Pair(name, pictures.files[name], drawn.files[name]) for name in shared)}, tuple(findings))
-
-
-@dataclass(frozen=True)
-class _Named:
-    files: Mapping[str, Path]
-    findings: tuple[Finding, ...]
-
-
-def _by_name(folder: Path, without: Path | None = None) -> _Named:
-    """All images in a folder and the folders in it, by what they share with their partners; hidden ones are none."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and not _hidden(path.relative_to(folder))]
-    if without is not None and without.resolve() != folder.resolve():
-        inside = without.resolve()
-        paths = [path for path in paths if not path.resolve().is_relative_to(inside)]
-    files: dict[str, Path] = {}
-    findings = []
-    for path in filter(is_image, paths):
-        relative = path.relative_to(folder)
-        # A Mac writes letters and their accents, or syllables and their parts, as several characters.
-        name = _ENDINGS.sub("", unicodedata.normalize("NFC", relative.with_suffix("").as_posix()))
-        if name in files:
-            what = f"is called like {files[name].name}"
-            findings.append(Finding("error", f"{folder.name}/{relative}", what, "rename one of the two"))
-        files.setdefault(name, path)
-    others = [path for path in paths if not is_image(path)]
-    if others:
-        findings.append(Finding("note", f"{folder.name}/", f"{counted(len(others), 'file')} left out, no image by the name"))
-    return _Named(files, tuple(findings))
-
-
-def _hidden(relative: Path) -> bool:
-    return any(part.startswith(".") for part in relative.parts)
 
 
 def _from_table(path: Path) -> Pairs:
@@ -221,8 +177,3 @@ def _column(columns: Sequence[str], wanted: Sequence[str], path: Path) -> str:
         if name.strip().lower() in wanted:
             return name
     raise DataError(f"{path.name}: no column {wanted[0]}; it has {', '.join(columns)}")
-
-
-def _names(paths: Sequence[Path]) -> str:
-    shown = ", ".join(path.name for path in paths[:_NAMED])
-    return shown + (f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else "")

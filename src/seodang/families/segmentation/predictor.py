@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
 from seodang.core.values import Image, Mask, Refused
-from seodang.data.images import Pixels, read_image
+from seodang.data.image_inputs import image_pixels
+from seodang.data.images import Pixels
 from seodang.families.segmentation.masks import Classes, MaskCode
 from seodang.families.segmentation.prediction import Segmenter
 from seodang.families.segmentation.settings import SegmentationSettings
@@ -74,18 +74,6 @@ def _bits(type_name: str) -> str:
     """A type of pixels in words."""
     words = {"uint8": "of 8 bits", "uint16": "of 16 bits"}
     return words.get(type_name, "floating point" if "float" in type_name else type_name)
-
-
-def image_pixels(image: Image) -> Pixels:
-    """The pixels of an input, (height, width, channels). Raises: DataError: The file cannot be read."""
-    if isinstance(image.source, np.ndarray):
-        return image.source[:, :, None] if image.source.ndim == 2 else image.source
-    path = Path(image.source)
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; name the images in it")
-    if not path.is_file():
-        raise DataError(f"there is no file {path}")
-    return read_image(path)
 
 
 def coded(classes: Classes, code: MaskCode) -> NDArray[Any]:
