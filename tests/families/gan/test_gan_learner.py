@@ -70,13 +70,13 @@ def test_a_frozen_discriminator_never_changes(model: str) -> None:
 
 def test_the_average_follows_the_generator() -> None:
     learning, images = learner("r3gan"), batch()
-    name, first = next(iter(learning.averaged.named_parameters()))
+    name, first = next(iter(learning.averaged.mean.named_parameters()))
     expected = first.detach().clone()
     for update in range(3):
         learning.update(images)
-        kept = min(0.9, (1 + update) / (10 + update))
+        kept = min(0.9, update / (update + 10))
         expected = kept * expected + (1 - kept) * dict(learning.generator.named_parameters())[name].detach()
-    assert torch.allclose(dict(learning.averaged.named_parameters())[name], expected, atol=1e-7)
+    assert torch.allclose(dict(learning.averaged.mean.named_parameters())[name], expected, atol=1e-7)
 
 
 def test_losses_worked_out_by_hand() -> None:

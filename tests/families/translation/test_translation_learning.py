@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seodang.core.device import Device
 from seodang.core.step import NonFiniteError
-from seodang.families.translation.adversarial import Averaged, discriminator_loss, fooling_loss, still
+from seodang.families.translation.adversarial import discriminator_loss, fooling_loss, still
 from seodang.families.translation.batches import ImageBatch
 from seodang.families.translation.contrast import PieceHeads, contrast_loss, draw_places
 from seodang.families.translation.discriminator import PatchDiscriminator
@@ -167,23 +167,6 @@ def test_what_is_not_finite_is_named_and_changes_nothing(make: Callable[[], AnyL
     assert bytes_of(learner.discriminator) == before
     learner.generator.draw.weight.data[0] = 0.0
     assert all(value.isfinite() for value in learner.update(batch()).values())
-
-
-def test_averaged_weights_are_the_mean_of_those_looked_at_and_later_a_running_one() -> None:
-    network = nn.Linear(1, 1, bias=False)
-    averaged = Averaged(network)
-    looked = []
-    for step in range(1, 41):
-        network.weight.data.fill_(float(step))
-        averaged.count()
-        if step % 10 == 0:
-            looked.append(step)
-            assert averaged.mean.weight.item() == pytest.approx(sum(looked) / len(looked))
-    averaged.steps = 10_009
-    before = averaged.mean.weight.item()
-    averaged.count()
-    assert averaged.mean.weight.item() == pytest.approx(0.99 * before + 0.01 * 40)
-    assert not averaged.mean.weight.requires_grad
 
 
 @BOTH

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ from seodang.core.learner import Learner
 from seodang.core.step import Stepper
 from seodang.families.gan.model import Networks
 from seodang.families.gan.objectives import NonSaturating, Objective, Relativistic, gradient_penalty
+from seodang.nn.averaging import Averaged
 
 
 class ImageBatch(NamedTuple):
@@ -45,13 +45,10 @@ RULES: Mapping[str, Rules] = {
     "dcgan": Rules(NonSaturating(), (0.5, 0.999), together=False, penalised=False),
     "r3gan": Rules(Relativistic(), (0.0, 0.99), together=True, penalised=True),
 }
-WARM_UP = 10  # steps after which the averaged generator begins to look back further than they are
 
 
 class GanLearner(Learner):
     """Generator, discriminator, and an average of the generators so far, which is the one that is kept.
-
-    Yazıcı et al. 2019, "The Unusual Effectiveness of Averaging in GAN Training", arXiv:1806.04498.
 
     Args:
         networks: The two.
@@ -81,11 +78,10 @@ class GanLearner(Learner):
         device: Device,
     ) -> None:
         self.generator, self.discriminator = networks
-        self.averaged = deepcopy(self.generator).requires_grad_(False)
+        self.averaged = Averaged(self.generator, averaging)
         self.rules, self.latent_dim, self.conditional = rules, latent_dim, conditional
-        self.averaging, self.penalty, self.penalty_every = averaging, penalty, penalty_every
+        self.penalty, self.penalty_every = penalty, penalty_every
         self.frozen, self.device = frozen, device
-        self.updates = 0
         self.stepper = Stepper(device, clip_norm, splittable=False)  # images are compared within a batch
 
         def adam(network: nn.Module) -> Optimizer:
@@ -101,7 +97,7 @@ class GanLearner(Learner):
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Both, and the averaged generator."""
-        return {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged}
+        return {"generator": self.generator, "discriminator": self.discriminator, "averaged": self.averaged.mean}
 
     def optimizers(self) -> Mapping[str, Optimizer]:
         """One for each that learns."""
@@ -109,11 +105,11 @@ class GanLearner(Learner):
 
     def state(self) -> dict[str, Any]:
         """How many updates there were, which says when a penalty is due."""
-        return {"updates": self.updates}
+        return {"updates": self.averaged.steps}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take back what `state` gave."""
-        self.updates = state["updates"]
+        self.averaged.steps = state["updates"]
 
     def update(self, batch: ImageBatch) -> dict[str, Tensor]:
         """One discriminator step, then one generator step (Goodfellow et al. 2014, algorithm 1), on the same made images."""
@@ -123,8 +119,7 @@ class GanLearner(Learner):
             fakes = self.make(batch)
         discriminator_loss = self.discriminator_step(batch, fakes.detach())
         generator_loss = self.generator_step(batch, fakes)
-        self.average()
-        self.updates += 1
+        self.averaged.count()
         losses = {"generator_loss": generator_loss, "discriminator_loss": discriminator_loss}
         return {**losses, **self.notes}
 
@@ -148,16 +143,8 @@ class GanLearner(Learner):
         self.discriminator.requires_grad_(False)
         return self.stepper.descend(batch, partial(self._deceive, fakes=fakes), self.generator, self.moves["generator"])
 
-    def average(self) -> None:
-        """Move the averaged generator towards the present one; statistics of batch normalisation are taken as they are."""
-        kept = min(self.averaging, (1 + self.updates) / (WARM_UP + self.updates))
-        parameters = [parameter.detach() for parameter in self.generator.parameters()]
-        torch._foreach_lerp_(list(self.averaged.parameters()), parameters, 1 - kept)
-        for mine, present in zip(self.averaged.buffers(), self.generator.buffers(), strict=True):
-            mine.copy_(present)
-
     def _tell_apart(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
-        due = self.rules.penalised and self.penalty > 0 and self.updates % self.penalty_every == 0
+        due = self.rules.penalised and self.penalty > 0 and self.averaged.steps % self.penalty_every == 0
         due = due and torch.is_grad_enabled()  # off while a faulty layer is looked for
         images = [one.detach().requires_grad_(due) for one in (batch.images, fakes)]
         real, fake = self._both_scores(images[0], images[1], batch)

@@ -62,7 +62,7 @@ def train_networks(context: StageContext[GanSettings, GanData]) -> Work:
     budget = Budget(
         training.epochs, training.seed, training.schedule, training.warmup_fraction, training.patience, training.steps
     )
-    return Work(learner, source, budget, watch(learner.averaged, context))
+    return Work(learner, source, budget, watch(learner.averaged.mean, context))
 
 
 def watch(averaged: nn.Module, context: StageContext[GanSettings, GanData]) -> GanWatch:

@@ -1,19 +1,15 @@
-"""The game of generator and discriminator: what each wants, one kept still while the other learns, and the mean of steps."""
+"""The game of generator and discriminator: what each wants, and one kept still while the other learns."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from seodang.families.translation.discriminator import PatchDiscriminator
-
-G = TypeVar("G", bound=nn.Module)
 
 BETAS = (0.5, 0.999)  # of Adam: Radford et al. 2016, arXiv:1511.06434, against swings of the game
 AVERAGED_STEPS = 10  # between two looks at the weights: each looks at all of them
@@ -44,29 +40,3 @@ def still(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.requires_grad_(True)
-
-
-class Averaged(Generic[G]):
-    """A copy of a generator with the mean of its weights over about the last thousand steps.
-
-    The game goes round and round; the mean of its weights is calmer than any of them. Yazıcı et al. 2019, "The Unusual
-    Effectiveness of Averaging in GAN Training", arXiv:1806.04498. In the beginning it is the mean of all steps.
-
-    Args: network: The generator that learns.
-    """
-
-    def __init__(self, network: G) -> None:
-        self.network = network
-        self.mean = copy.deepcopy(network).eval().requires_grad_(False)
-        self.steps = 0
-
-    def count(self) -> None:
-        """A step was taken."""
-        self.steps += 1
-        looks, rest = divmod(self.steps, AVERAGED_STEPS)
-        if rest:
-            return
-        share = min(AVERAGE_SHARE, (looks - 1) / looks)
-        with torch.no_grad():
-            for mean, now in zip(self.mean.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(now, 1 - share)

@@ -12,10 +12,18 @@ from torch.optim import Optimizer
 from seodang.core.device import Device
 from seodang.core.learner import Learner
 from seodang.core.step import Stepper
-from seodang.families.translation.adversarial import BETAS, Averaged, discriminator_loss, fooling_loss, still
+from seodang.families.translation.adversarial import (
+    AVERAGE_SHARE,
+    AVERAGED_STEPS,
+    BETAS,
+    discriminator_loss,
+    fooling_loss,
+    still,
+)
 from seodang.families.translation.batches import ImageBatch
 from seodang.families.translation.discriminator import PatchDiscriminator
 from seodang.families.translation.unet import TranslationUNet
+from seodang.nn.averaging import Averaged
 
 
 class PairedLearner(Learner):
@@ -45,7 +53,7 @@ class PairedLearner(Learner):
     ) -> None:
         self.generator, self.discriminator, self.mean_target = generator, discriminator, mean_target
         self.l1_weight, self.adversarial_weight = l1_weight, adversarial_weight
-        self.averaged = Averaged(generator)
+        self.averaged = Averaged(generator, AVERAGE_SHARE, AVERAGED_STEPS)
         self.both = nn.ModuleDict({"generator": generator, "discriminator": discriminator})  # to name what is not finite
         self.stepper = Stepper(device, clip_norm, splittable=False)  # what the generator made serves both steps, as a whole
         # Fused, because the other variants round a process's first step differently, which would end exact resume.

@@ -12,11 +12,19 @@ from torch.optim import Optimizer
 from seodang.core.device import Device
 from seodang.core.learner import Learner
 from seodang.core.step import Stepper
-from seodang.families.translation.adversarial import BETAS, Averaged, discriminator_loss, fooling_loss, still
+from seodang.families.translation.adversarial import (
+    AVERAGE_SHARE,
+    AVERAGED_STEPS,
+    BETAS,
+    discriminator_loss,
+    fooling_loss,
+    still,
+)
 from seodang.families.translation.batches import ImageBatch
 from seodang.families.translation.contrast import PieceHeads, contrast_loss, draw_places
 from seodang.families.translation.discriminator import PatchDiscriminator
 from seodang.families.translation.resnet import TranslationResNet
+from seodang.nn.averaging import Averaged
 
 
 class UnpairedLearner(Learner):
@@ -49,7 +57,7 @@ class UnpairedLearner(Learner):
         self.generator, self.discriminator, self.mean_target = generator, discriminator, mean_target
         self.contrast_weight, self.adversarial_weight = contrast_weight, adversarial_weight
         self.heads = PieceHeads(generator.seen_channels).to(device.torch)
-        self.averaged = Averaged(generator)
+        self.averaged = Averaged(generator, AVERAGE_SHARE, AVERAGED_STEPS)
         # To name what is not finite.
         self.all = nn.ModuleDict({"generator": generator, "heads": self.heads, "discriminator": discriminator})
         self.stepper = Stepper(device, clip_norm, splittable=False)  # what the generator made serves both steps, as a whole
