@@ -9,7 +9,9 @@ import torch
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
 from seodang.families.gan.data import GanData
+from seodang.families.gan.model import build_networks
 from seodang.families.gan.settings import GanSettings
+from seodang.families.gan.training import take_discriminator
 
 STEPS = {"cpu": 8000, "cuda": 40_000}
 BATCH_SIZE = 64
@@ -21,7 +23,7 @@ MNIST = ("mnist", "mnist-5k")  # named sets whose digits the judges that come al
 def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
     """Resolve settings, and keep what the networks are built by.
 
-    Raises: SettingsError: The judges that come along know other images.
+    Raises: SettingsError: The judges that come along know other images, or a discriminator that is to be taken does not fit.
     """
     flat = settings.to_flat()
     place = "cuda" if torch.cuda.is_available() else "cpu"
@@ -55,4 +57,8 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
         "class_names": list(data.class_names),
         "class_counts": torch.bincount(data.train.classes, minlength=max(1, len(data.class_names))).tolist(),
     }
-    return Prepared(settings.replaced(**values), reasons, preprocessing)
+    resolved = settings.replaced(**values)
+    if resolved.training.freeze_discriminator is not None:  # refused now, not after the judges were trained
+        discriminator = build_networks(resolved, preprocessing, torch.device("cpu")).discriminator
+        take_discriminator(discriminator, resolved.training.freeze_discriminator)
+    return Prepared(resolved, reasons, preprocessing)

@@ -18,7 +18,7 @@ from seodang.families.gan.making import latents_of, maker, shown
 SHOWN = 64  # images of the picture of an epoch
 COLUMNS = 8
 COLLAPSED = 0.3  # of the variety of real images, or less
-LEAST_RECALL = 0.02
+LEAST_RECALL, GOOD_PRECISION = 0.02, 0.5  # few kinds of images that look real: without that they are only bad
 
 
 class GanWatch(Validation):
@@ -74,7 +74,7 @@ class GanWatch(Validation):
                 f"diverged: images are further from the real ones ({found['fid']:.1f}) than plain noise ({self.hopeless:.1f}); "
                 "a lower --learning-rate or a higher --penalty helps",
             )
-        if found["variety"] < COLLAPSED or found["recall"] < LEAST_RECALL:
+        if found["variety"] < COLLAPSED or (found["recall"] < LEAST_RECALL and found["precision"] > GOOD_PRECISION):
             return (
                 f"collapse: images differ from each other {found['variety']:.0%} as much as real ones do and cover "
                 f"{found['recall']:.0%} of them; with it goes a discriminator that wins too easily",
