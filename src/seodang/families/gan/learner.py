@@ -136,7 +136,8 @@ class GanLearner(Learner):
                 return self.rules.objective.discriminator(*self._both_scores(batch.images, fakes, batch))
         self.discriminator.requires_grad_(True)
         loss = partial(self._tell_apart, fakes=fakes)
-        return self.stepper.descend(batch, loss, self.discriminator, self.moves["discriminator"])
+        whole = self.stepper.descend(batch, loss, self.discriminator, self.moves["discriminator"])
+        return whole - self.notes.get("penalty", 0.0)  # which is told by itself: it comes once in some steps alone
 
     def generator_step(self, batch: ImageBatch, fakes: Tensor) -> Tensor:
         """The generator learns through a discriminator that does not change: its images shall score higher."""
