@@ -30,8 +30,9 @@ def test_a_grid_is_written_and_is_the_same_for_the_same_seed(run: seodang.Run, t
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
     with Image.open(tmp_path / "one.png") as image:
         assert image.size == (3 * 28 + 2 * 2, 3 * 28 + 2 * 2)
-    first = run.predict(Seed("3:" + run.trained.preprocessing["class_names"][0])).source
-    assert first.shape == (28, 28) and first.dtype == np.uint8
+    with Image.open(tmp_path / "one.png") as image:
+        first = np.asarray(image)[:28, :28]
+    assert np.abs(run.predict(Seed(3)).source.astype(int) - first).max() <= 1  # rounding of another number of images at once
 
 
 def test_a_walk_is_an_animation(run: seodang.Run, tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from seodang.core.device import choose_device
+from seodang.core.errors import MachineError
 from seodang.families.gan.comparing import Reference, pixel_rows, shifted
 from seodang.families.gan.evaluation import asked_and_right, class_table
 from seodang.families.gan.generation import path
-from seodang.families.gan.judging import DIGIT_SIZE, DIGITS, shipped_are_intact
+from seodang.families.gan.judging import CHECKSUMS, load_judges
 from seodang.families.gan.making import as_bytes, latents_of
+from seodang.families.gan.settings import GanSettings
 from seodang.families.gan.training import chosen, classes_like
 from seodang.families.gan.watching import GanWatch, noise_like
 from seodang.families.gan.yardstick import PixelMixture
@@ -48,8 +50,15 @@ def watch(made: Tensor, real: Tensor) -> GanWatch:
     return GanWatch(Fixed(made), reference, 5, None, len(made), hopeless, device)
 
 
-def test_the_judges_that_come_along_are_those_whose_checksums_are_stated() -> None:
-    assert shipped_are_intact() and (DIGITS, DIGIT_SIZE) == (10, 28)
+def test_the_judges_that_come_along_are_those_whose_checksums_are_stated(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = GanSettings.from_flat({"judge": "mnist"})
+    preprocessing = {"size": 28, "channels": 1, "class_names": list("0123456789")}
+    device = choose_device("cpu", "f32", 1)
+    choosing, reporting = load_judges(settings, preprocessing, {}, device)
+    assert choosing.score.out_features == reporting.score.out_features == 10
+    monkeypatch.setitem(CHECKSUMS, "reporting", "0" * 64)
+    with pytest.raises(MachineError, match=r"mnist-reporting\.safetensors is not the file that belongs here"):
+        load_judges(settings, preprocessing, {}, device)
 
 
 def test_images_like_the_real_ones_raise_no_alarm() -> None:
@@ -95,7 +104,7 @@ def test_noise_depends_on_the_seed_alone() -> None:
 
 
 def test_classes_are_made_as_often_as_they_are_real() -> None:
-    counts = torch.bincount(classes_like({"class_counts": [1, 2, 7]}, 1000), minlength=3)
+    counts = torch.bincount(classes_like({"class_counts": [1, 2, 7]}, range(500, 1500)), minlength=3)
     assert counts.tolist() == pytest.approx([100, 200, 700], abs=2)
 
 

@@ -129,10 +129,9 @@ def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:
 
 def make(predictor: GanPredictor, count: int, draw: int) -> Made:
     """A set of images that no other draw has."""
-    latents = latents_of(
-        range(SEED_OF_DRAWS + draw * count, SEED_OF_DRAWS + (draw + 1) * count), predictor.settings.model.latent_dim
-    )
-    classes = predictor.classes(count)
+    seeds = range(SEED_OF_DRAWS + draw * count, SEED_OF_DRAWS + (draw + 1) * count)
+    latents = latents_of(seeds, predictor.settings.model.latent_dim)
+    classes = predictor.classes(seeds)
     return Made(predictor.make(latents, classes), classes)
 
 

@@ -72,7 +72,7 @@ def prove(generator: nn.Module, model: bytes, predictor: GanPredictor, device: D
     """
     session, worst = open_session(model, device.threads), 0.0
     for count in PROOF_COUNTS:
-        latents, classes = latents_of(range(count), predictor.settings.model.latent_dim), predictor.classes(count)
+        latents, classes = latents_of(range(count), predictor.settings.model.latent_dim), predictor.classes(range(count))
         with torch.inference_mode():
             expected = generator(latents, classes).numpy()
         try:

@@ -39,7 +39,7 @@ def generate(predictor: GanPredictor, data: Callable[[], Any], options: Generate
             "{walk} is one animation, got {separate} too; leave out one of the two.", settings=("walk", "separate"), value=True
         )
     try:
-        predictor.classes(1, options.labels)
+        predictor.classes([options.seed], options.labels)
     except DataError as error:
         raise DataError(f"{{labels}}: {error}.", settings=("labels",)) from error
     if options.walk is not None:
@@ -58,7 +58,7 @@ def walk(
 ) -> Video:
     """Some walks beside each other, each of one class, through as many points of noise, and back to the first."""
     paths = [path(points, steps, predictor.settings.model.latent_dim, seed + place * points) for place in range(walks)]
-    classes = predictor.classes(walks, labels)
+    classes = predictor.classes(range(seed, seed + walks), labels)
     frames = []
     for number in range(points * steps):
         frames.append(grid(shown(predictor.make(torch.stack([one[number] for one in paths]), classes)), WALK_COLUMNS))

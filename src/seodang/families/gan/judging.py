@@ -5,6 +5,7 @@ A generator chosen by some features is good in those: only others tell how good 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,8 @@ from torch import Tensor
 
 from seodang.core.checkpoint import restore_modules
 from seodang.core.device import Device
+from seodang.core.errors import MachineError
 from seodang.core.family import Stage, StageContext
-from seodang.core.files import sha256
 from seodang.core.learner import Work
 from seodang.core.seeds import mix
 from seodang.families.gan.data import GanData, Part
@@ -32,7 +33,6 @@ CHECKSUMS = {
     "reporting": "a78e63a3ad7ffce7c7681089a01e1dc412460a7d79894379d55bc1c4222cd9c3",
 }
 """sha256 of the files that come along, as `benchmarks/gan.py judges` writes them."""
-DIGITS, DIGIT_SIZE = 10, 28
 LEAST_STEPS, MOST_STEPS = 20, 400  # of an epoch
 EPOCHS, SHIPPED_EPOCHS = 3, 8
 
@@ -66,12 +66,14 @@ def load_judges(
         preprocessing: Of the run.
         finished: Weights of the stages, by stage.
         device: Where they compute.
+
+    Raises: MachineError: A file that comes along is missing or damaged.
     """
     found = {}
     for role in WIDTHS:
         network = build_judge(role, preprocessing)
         if settings.measuring.judge == "mnist":
-            network.load_state_dict(load((SHIPPED / f"mnist-{role}.safetensors").read_bytes()))
+            network.load_state_dict(load(_shipped(role)))
         else:
             restore_modules({"network": network}, finished[stage_name(role)])
         found[role] = network.to(device.torch).eval()
@@ -107,9 +109,16 @@ def train_judge(
     return judge_work(network, *seen, size=size, steps=steps, epochs=epochs, seed=mix("judge", role), device=device)
 
 
-def shipped_are_intact() -> bool:
-    """Whether the weights that come along are those that belong here."""
-    return all(sha256(SHIPPED / f"mnist-{role}.safetensors") == checksum for role, checksum in CHECKSUMS.items())
+def _shipped(role: str) -> bytes:
+    """The file of a judge that comes along: figures are worth nothing with any other."""
+    path = SHIPPED / f"mnist-{role}.safetensors"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise MachineError(f"{path} cannot be read: {error.strerror}; install Seodang again.") from error
+    if hashlib.sha256(data).hexdigest() != CHECKSUMS[role]:
+        raise MachineError(f"{path} is not the file that belongs here (its checksum does not match); install Seodang again.")
+    return data
 
 
 def _train(role: str, context: StageContext[GanSettings, GanData]) -> Work:

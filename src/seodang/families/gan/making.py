@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -39,7 +39,7 @@ def as_bytes(images: Tensor) -> Tensor:
     return ((images + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def latents_of(seeds: range | list[int], latent_dim: int) -> Tensor:
+def latents_of(seeds: Sequence[int], latent_dim: int) -> Tensor:
     """Noise of each seed, (seeds, latent_dim): the same for ever and everywhere, whatever was drawn before."""
     drawn = [np.random.Generator(np.random.Philox(key=mix("latent", seed))).standard_normal(latent_dim) for seed in seeds]
     return torch.from_numpy(np.stack(drawn).astype(np.float32))

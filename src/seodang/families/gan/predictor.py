@@ -57,37 +57,32 @@ class GanPredictor:
 
         Args:
             seeds: Where chance begins, for each image.
-            labels: Classes, in turn; without, a conditional model makes each as often as it was among the training images.
+            labels: Classes, in turn; without, each seed has one of its own, as often as it was among the training images.
 
         Returns: (seeds, channels, size, size), uint8.
         Raises:  DataError: There is no such class.
         """
-        return self.make(latents_of(list(seeds), self.settings.model.latent_dim), self.classes(len(seeds), labels))
+        return self.make(latents_of(list(seeds), self.settings.model.latent_dim), self.classes(seeds, labels))
 
-    def classes(self, count: int, labels: Sequence[str] = ()) -> Tensor | None:
-        """Numbers of the classes of some images, in turn; None of a model that is not conditional."""
+    def classes(self, seeds: Sequence[int], labels: Sequence[str] = ()) -> Tensor | None:
+        """Numbers of the classes of some images: those asked for, in turn, else of each seed its own; None without classes."""
         if labels:
             numbers = [self.class_number(label) for label in labels]
-            return torch.tensor([numbers[place % len(numbers)] for place in range(count)])
-        return classes_like(self.preprocessing, count) if self.class_names else None
+            return torch.tensor([numbers[place % len(numbers)] for place in range(len(seeds))])
+        return classes_like(self.preprocessing, seeds) if self.class_names else None
 
     def predict(self, seeds: Sequence[Seed]) -> list[Image | Refused]:
-        """An image for each seed; where no class is asked for, the seed chooses it."""
-        wanted: list[int | str] = []
-        usual = self.classes(1 + max((seed.number % 1000 for seed in seeds), default=0))
-        for seed in seeds:
+        """An image for each seed."""
+        answers: dict[int, Image | Refused] = {}
+        classes: dict[int, int] = {}
+        for place, seed in enumerate(seeds):
             try:
-                if seed.label is not None:
-                    wanted.append(self.class_number(seed.label))
-                else:
-                    wanted.append(0 if usual is None else int(usual[seed.number % 1000]))
+                found = self.classes([seed.number], [] if seed.label is None else [seed.label])
+                classes[place] = 0 if found is None else int(found[0])
             except DataError as error:
-                wanted.append(str(error))
-        good = [place for place, one in enumerate(wanted) if isinstance(one, int)]
-        answers: list[Image | Refused] = [Refused(str(one)) for one in wanted]
-        if good:
-            numbers = torch.tensor([int(wanted[place]) for place in good]) if self.class_names else None
-            made = self.make(latents_of([seeds[place].number for place in good], self.settings.model.latent_dim), numbers)
-            for place, pixels in zip(good, shown(made), strict=True):
-                answers[place] = Image(pixels)
-        return answers
+                answers[place] = Refused(str(error))
+        if classes:
+            latents = latents_of([seeds[place].number for place in classes], self.settings.model.latent_dim)
+            made = self.make(latents, torch.tensor(list(classes.values())) if self.class_names else None)
+            answers |= {place: Image(pixels) for place, pixels in zip(classes, shown(made), strict=True)}
+        return [answers[place] for place in range(len(seeds))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def watch(averaged: nn.Module, context: StageContext[GanSettings, GanData]) -> G
     images = chosen(data.train.images, count, "watched")
     reference = Reference(judges.choosing, images, device)
     hopeless = reference.fid(reference.see(noise_like(images)).features)
-    classes = classes_like(context.preprocessing, count) if settings.data.conditional else None
+    classes = classes_like(context.preprocessing, range(count)) if settings.data.conditional else None
     return GanWatch(averaged, reference, settings.model.latent_dim, classes, count, hopeless, device)
 
 
@@ -83,11 +83,11 @@ def chosen(images: Tensor, count: int, purpose: str) -> Tensor:
     return images[torch.from_numpy(order[:count])]
 
 
-def classes_like(preprocessing: Mapping[str, Any], count: int) -> Tensor:
-    """Classes of images to make, as often as they are among the training images, well mixed: (count,), int64."""
+def classes_like(preprocessing: Mapping[str, Any], seeds: Sequence[int]) -> Tensor:
+    """The class that each seed makes where none is asked for: over seeds that follow each other as often as real: (seeds,)."""
     counts = np.array(preprocessing["class_counts"], np.float64)
     # Each class comes when its share is due; a golden step mixes them without chance.
-    places = (np.arange(count) * ((5**0.5 - 1) / 2)) % 1
+    places = (np.array(seeds, np.float64) * ((5**0.5 - 1) / 2)) % 1
     return torch.from_numpy(np.searchsorted(np.cumsum(counts / counts.sum())[:-1], places, side="right").astype(np.int64))
 
 
