@@ -73,7 +73,9 @@ def judges(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         for role, checksum in judging.CHECKSUMS.items():
             parts = (data.train, data.test)
-            work = judging.train_judge(role, prepared.preprocessing, *parts, device, judging.SHIPPED_EPOCHS)
+            work = judging.train_judge(
+                role, prepared.preprocessing, *parts, device, judging.SHIPPED_STEPS, judging.SHIPPED_EPOCHS
+            )
             run = RunFolder.create(Path(folder), "judge")
             for _ in fit(role, work, run, checkpoint_seconds=1e9):
                 pass

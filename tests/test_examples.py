@@ -14,6 +14,7 @@ from PIL import Image
 import seodang
 from seodang.cli.main import main
 from seodang.data.images import write_png
+from seodang.families.gan import derive as gan_derive
 from seodang.families.language import memory
 from seodang.families.translation import derive
 
@@ -69,6 +70,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
     _write_pairs(tmp_path)
     monkeypatch.setattr(derive, "JUDGE_STEPS", 2)  # of networks that only measure
+    monkeypatch.setattr(gan_derive, "LEAST_JUDGE_STEPS", 3)
     monkeypatch.setattr(memory, "UPDATES", 2)  # what it measures is no matter here, and takes its time
     monkeypatch.chdir(tmp_path)
     return tmp_path

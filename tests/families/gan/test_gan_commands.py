@@ -20,7 +20,15 @@ SAMPLE = run_path(str(Path(__file__).with_name("contract.py")))["SAMPLE"]
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> seodang.Run:
     folder = tmp_path_factory.mktemp("gan")
-    settings = {"base_channels": 8, "batch_size": 16, "epochs": 2, "samples": 50, "watched_samples": 40, "conditional": True}
+    settings = {
+        "base_channels": 8,
+        "batch_size": 16,
+        "epochs": 2,
+        "samples": 50,
+        "watched_samples": 40,
+        "judge_steps": 6,
+        "conditional": True,
+    }
     return seodang.train("gan", SAMPLE(folder), runs=folder / "runs", threads=1, precision="f32", **settings)
 
 
@@ -95,7 +103,15 @@ def test_check_speaks_of_flags(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 def test_a_frozen_discriminator_is_taken_from_another_run(run: seodang.Run, tmp_path: Path) -> None:
     source = run.folder.settings()["source"]
-    settings = {"base_channels": 8, "batch_size": 16, "epochs": 1, "samples": 50, "watched_samples": 40, "conditional": True}
+    settings = {
+        "base_channels": 8,
+        "batch_size": 16,
+        "epochs": 1,
+        "samples": 50,
+        "watched_samples": 40,
+        "judge_steps": 6,
+        "conditional": True,
+    }
     frozen = seodang.train(
         "gan", source, runs=tmp_path, threads=1, precision="f32", freeze_discriminator=str(run.path), **settings
     )

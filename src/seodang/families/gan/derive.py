@@ -9,14 +9,17 @@ import torch
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
 from seodang.families.gan.data import GanData
+from seodang.families.gan.judging import EPOCHS
 from seodang.families.gan.model import build_networks
 from seodang.families.gan.settings import GanSettings
 from seodang.families.gan.training import take_discriminator
+from seodang.nn.judge import BATCH_SIZE as JUDGE_BATCH
 
 STEPS = {"cpu": 8000, "cuda": 40_000}
 BATCH_SIZE = 64
 BASES = {"r3gan": 32, "dcgan": 64, "dense": 256}
 RATES = {"r3gan": 1e-3, "dcgan": 2e-4, "dense": 2e-4}
+LEAST_JUDGE_STEPS, MOST_JUDGE_STEPS = 180, 1200
 MNIST = ("mnist", "mnist-5k")  # named sets whose digits the judges that come along were trained on
 
 
@@ -49,6 +52,9 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
         "epochs": (epochs, f"about {STEPS[place]:,} steps" if flat["steps"] is None else "as many as the steps need"),
         "judge": ("mnist" if digits else "own", f"for images of {data.source}"),
     }
+    if (flat["judge"] or derived["judge"][0]) == "own":
+        steps = min(MOST_JUDGE_STEPS, max(LEAST_JUDGE_STEPS, EPOCHS * count // JUDGE_BATCH))
+        derived["judge_steps"] = steps, f"of each of the two judges, for {count:,} images"
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
     reasons = {name: why for name, (value, why) in derived.items() if flat[name] is None and value is not None}
     preprocessing = {

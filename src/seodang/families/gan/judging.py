@@ -23,7 +23,7 @@ from seodang.core.learner import Work
 from seodang.core.seeds import mix
 from seodang.families.gan.data import GanData, Part
 from seodang.families.gan.settings import GanSettings
-from seodang.nn.judge import BATCH_SIZE, ROTATIONS, JudgeNetwork, judge_work
+from seodang.nn.judge import ROTATIONS, JudgeNetwork, judge_work
 
 SHIPPED = Path(__file__).parent / "judges"
 WIDTHS: Mapping[str, int] = {"choosing": 24, "reporting": 32}
@@ -33,8 +33,8 @@ CHECKSUMS = {
     "reporting": "a78e63a3ad7ffce7c7681089a01e1dc412460a7d79894379d55bc1c4222cd9c3",
 }
 """sha256 of the files that come along, as `benchmarks/gan.py judges` writes them."""
-LEAST_STEPS, MOST_STEPS = 20, 400  # of an epoch
-EPOCHS, SHIPPED_EPOCHS = 3, 8
+EPOCHS = 3
+SHIPPED_STEPS, SHIPPED_EPOCHS = 400, 8  # of an epoch, and how many, of those that come along
 
 
 class Judges(NamedTuple):
@@ -97,12 +97,18 @@ def described(preprocessing: Mapping[str, Any], judge: str) -> str:
 
 
 def train_judge(
-    role: str, preprocessing: Mapping[str, Any], learned: Part, held_out: Part, device: Device, epochs: int = EPOCHS
+    role: str, preprocessing: Mapping[str, Any], learned: Part, held_out: Part, device: Device, steps: int, epochs: int
 ) -> Work:
-    """All that `fit` needs; the networks that come along were only trained for longer than those of a run."""
+    """All that `fit` needs; the networks that come along were only trained for longer than those of a run.
+
+    Args:
+        role: "choosing" or "reporting".
+        preprocessing: Of the run.
+        learned, held_out: Real images.
+        device: Where to compute.
+        steps, epochs: Of an epoch, and how many.
+    """
     torch.manual_seed(mix("judge", role))
-    count = len(learned.images)
-    steps = min(MOST_STEPS, max(LEAST_STEPS, count // BATCH_SIZE))
     named = bool(preprocessing["class_names"])
     seen = [(part.images, part.classes if named else None) for part in (learned, held_out)]
     network, size = build_judge(role, preprocessing), preprocessing["size"]
@@ -122,4 +128,8 @@ def _shipped(role: str) -> bytes:
 
 
 def _train(role: str, context: StageContext[GanSettings, GanData]) -> Work:
-    return train_judge(role, context.preprocessing, context.data.train, context.data.test, context.device)
+    steps = context.settings.measuring.judge_steps
+    assert steps is not None, "resolved"
+    parts = (context.data.train, context.data.test)
+    each, epochs = max(1, steps // EPOCHS), min(EPOCHS, steps)
+    return train_judge(role, context.preprocessing, *parts, context.device, each, epochs)

@@ -65,6 +65,9 @@ class MeasuringSettings(Settings):
     judge: JudgeName | None = Field(
         None, description="what measures: networks trained on MNIST that come along, or some trained on these images first"
     )
+    judge_steps: int | None = Field(
+        None, ge=1, le=100_000, description="steps of each judge that is trained first", read_by={"judge": ("own",)}
+    )
     samples: int = Field(10_000, ge=50, le=100_000, description="images that are made and compared at the end, at most")
     watched_samples: int = Field(2500, ge=20, le=100_000, description="images that are made and compared after an epoch")
 
@@ -83,7 +86,7 @@ SETTINGS = GanSettings
 
 def smoke() -> dict[str, Any]:
     """The smallest networks that still learn something, in seconds."""
-    return {"base_channels": 8, "batch_size": 16, "epochs": 3, "samples": 100, "watched_samples": 50}
+    return {"base_channels": 8, "batch_size": 16, "epochs": 3, "samples": 100, "watched_samples": 50, "judge_steps": 6}
 
 
 PRESETS = {"smoke": smoke}
