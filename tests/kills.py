@@ -100,7 +100,7 @@ def disturb(job: Job, runs: Path, seconds: float, chance: random.Random) -> tupl
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         if not (run / "evaluation.json").exists():
-            resume = subprocess.Popen([*SEODANG, "resume", str(run), *OFTEN], env=environment(), stdout=subprocess.DEVNULL)
+            resume = subprocess.Popen([*SEODANG, "resume", str(run), *OFTEN], stdout=subprocess.DEVNULL)
             finish(resume)
             return run, delay
         shutil.rmtree(runs)
@@ -110,7 +110,7 @@ def disturb(job: Job, runs: Path, seconds: float, chance: random.Random) -> tupl
 def start(job: Job, runs: Path) -> tuple[subprocess.Popen[bytes], Path]:
     """Begin the training under test; returns once its run folder is there, which is when a run can be resumed."""
     words = [*SEODANG, "train", job.family, str(job.source), "--runs", str(runs), *job.flags, *OFTEN]
-    process = subprocess.Popen(words, env=environment(), start_new_session=True, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)
     run = runs / f"{job.family}-1"
     while not (run / "settings.json").exists() and process.poll() is None:
         time.sleep(0.005)
@@ -193,11 +193,6 @@ WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {
     "gan": write_bars,
     "translation": write_strips,
 }
-
-
-def environment() -> dict[str, str]:
-    """One thread: runs share the machine with the rest of the test suite."""
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 if __name__ == "__main__":

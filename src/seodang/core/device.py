@@ -23,6 +23,10 @@ Precision = Literal["f32", "bf16"]
 TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # numbers of `mallopt`, from glibc's malloc.h
 LARGEST_KEPT = 32 << 20  # bytes of one tensor: more glibc does not allow
 MOST_KEPT = 512 << 20  # bytes of all
+VECTOR_FUNCTIONS = (
+    *("acos", "asin", "atan", "cos", "sin", "tan", "tanh", "sigmoid", "erf", "erfc", "erfinv", "lgamma"),
+    *("exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "rsqrt"),
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,19 @@ def choose_device(device: str = "auto", precision: str = "auto", threads: int | 
     torch.set_flush_denormal(True)  # worker threads take it over at the next parallel operation
     torch.set_num_threads(count)
     _keep_freed_memory()
+    _settle_vector_functions()
     return Device(chosen, exact, count, f"{why}; {why_exact}")
+
+
+def _settle_vector_functions() -> None:
+    """Call each of MKL's vector functions once on one thread, before two can make the first call together.
+
+    They find the code for this CPU at their first call. When two threads make it at once, one of them now and then computes its
+    share to five digits instead of seven, so that two equal trainings end with different bytes.
+    """
+    one = torch.full((1,), 0.5)
+    for function in VECTOR_FUNCTIONS:
+        getattr(torch, function)(one)
 
 
 def _keep_freed_memory() -> None:
