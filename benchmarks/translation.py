@@ -25,6 +25,7 @@ import seodang
 from figures import save, spread, table
 from seodang.core.device import choose_device
 from seodang.core.trainer import Finished
+from seodang.families.translation.adversarial import Rates
 from seodang.families.translation.batches import ImageBatch
 from seodang.families.translation.discriminator import PatchDiscriminator
 from seodang.families.translation.paired import PairedLearner
@@ -164,12 +165,9 @@ def our_step(sources: Tensor, targets: Tensor, base: int, precision: str) -> Cal
         generator,
         on_device(PatchDiscriminator(6, base, 3), device),
         torch.zeros(3, SIDE, SIDE),
-        learning_rate=2e-4,
-        weight_decay=0.0,
-        clip_norm=None,
+        Rates(learning_rate=2e-4, weight_decay=0.0, clip_norm=None, adversarial_weight=1.0),
+        device,
         l1_weight=100.0,
-        adversarial_weight=1.0,
-        device=device,
     )
     batch = ImageBatch(*(one.contiguous(memory_format=torch.channels_last) for one in (sources, targets)))
 

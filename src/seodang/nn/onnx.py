@@ -1,23 +1,30 @@
-"""What every export to ONNX needs: the packages of the extra, a session of ONNX Runtime, and an exporter that keeps quiet."""
+"""What every export to ONNX needs: the packages of the extra, an exporter that keeps quiet, a session of ONNX Runtime, a proof.
+
+An export folder holds model.onnx, proof.json and a description in JSON that the family writes.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module
+from importlib import import_module, metadata
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seodang.core.errors import ExportError, MissingExtraError
+from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.files import write_bytes, write_json
 
 PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 18
+MODEL, PROOF = "model.onnx", "proof.json"
 
 
 def need_packages() -> None:
@@ -80,6 +87,85 @@ def open_session(model: bytes, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors alone
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def answers(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any], what: str) -> list[Any]:
+    """Outputs of a model for some inputs.
+
+    Args: what: The inputs in words.
+    Raises: ExportError: ONNX Runtime refuses them.
+    """
+    try:
+        found: list[Any] = session.run(list(outputs), dict(inputs))
+    except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
+        raise ExportError(f"ONNX Runtime refuses {what}: {str(error).strip().splitlines()[0][:200]}") from error
+    return found
+
+
+def proof(worst: float, allowed: float, compared: str, on: Mapping[str, Any], *, within: str = "") -> dict[str, Any]:
+    """What proof.json says.
+
+    Args:
+        worst: Largest difference from PyTorch; not a number if any answer was none.
+        allowed: The most that it may be.
+        compared: What was compared, in words.
+        on: Of which inputs.
+        within: Of which inputs, in words for the message.
+
+    Raises: ExportError: The difference is larger.
+    """
+    if not worst <= allowed:
+        raise ExportError(
+            f"ONNX Runtime differs from the trained network by {worst:.2g}{within}, at most {allowed:g} is allowed; "
+            "nothing was exported."
+        )
+    return {
+        **on,
+        "largest_difference": worst,
+        "allowed_difference": allowed,
+        "compared": compared,
+        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
+    }
+
+
+@contextmanager
+def leaving_nothing(folder: Path) -> Iterator[None]:
+    """Take an empty export folder away again when the export fails."""
+    try:
+        yield
+    except ExportError:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def write_export(folder: Path, model: bytes, proof: Mapping[str, Any], **told: Mapping[str, Any]) -> Path:
+    """Write all files of an export, the model last, so that it never stands without what belongs to it.
+
+    Args: told: Descriptions by the name of their file, less its ending.
+    Returns: The path of the model.
+    """
+    for name, content in told.items():
+        write_json(folder / f"{name}.json", dict(content))
+    write_json(folder / PROOF, dict(proof))
+    write_bytes(folder / MODEL, model)
+    return folder / MODEL
+
+
+def exported_model(folder: Path) -> Path:
+    """The model in a run's export folder. Raises: RunError: Nothing was exported."""
+    path = folder / MODEL
+    if not path.is_file():
+        raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
+    return path
+
+
+def told(path: Path) -> dict[str, Any]:
+    """A description that was exported. Raises: RunError: It is missing or damaged."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: not readable ({error}); export the run again.") from error
 
 
 @contextmanager

@@ -196,7 +196,7 @@ def test_an_exported_model_answers_and_measures_the_same(run: seodang.Run, comma
     proof = json.loads((run.path / "export" / "proof.json").read_text())
     assert proof["largest_difference"] <= proof["allowed_difference"]
     (run.path / "export" / "images.json").write_text("{")
-    with pytest.raises(RunError, match=r"images\.json cannot be read .*; run `seodang export` again"):
+    with pytest.raises(RunError, match=r"images\.json: not readable \(.*\); export the run again"):
         _ = seodang.load(run.path, engine="onnx").predictor
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from seodang.core.device import Device
 from seodang.core.step import NonFiniteError
-from seodang.families.translation.adversarial import discriminator_loss, fooling_loss, still
+from seodang.families.translation.adversarial import Rates, fooling_loss, still, telling_loss
 from seodang.families.translation.batches import ImageBatch
 from seodang.families.translation.contrast import PieceHeads, contrast_loss, draw_places
 from seodang.families.translation.discriminator import PatchDiscriminator
@@ -23,19 +23,22 @@ from seodang.families.translation.unpaired import UnpairedLearner
 
 AnyLearner = PairedLearner | UnpairedLearner
 DEVICE = Device("cpu", "f32", 1, "a test")
-OPTIONS: dict[str, Any] = {"weight_decay": 0.0, "clip_norm": None, "adversarial_weight": 1.0, "device": DEVICE}
+
+
+def rates(learning_rate: float) -> Rates:
+    return Rates(learning_rate, weight_decay=0.0, clip_norm=None, adversarial_weight=1.0)
 
 
 def paired(learning_rate: float = 1e-3, l1_weight: float = 100.0) -> PairedLearner:
     torch.manual_seed(0)
     networks = TranslationUNet(3, 3, (8, 16, 16), 0.5), PatchDiscriminator(6, 8, 1)
-    return PairedLearner(*networks, torch.zeros(3, 32, 32), learning_rate=learning_rate, l1_weight=l1_weight, **OPTIONS)
+    return PairedLearner(*networks, torch.zeros(3, 32, 32), rates(learning_rate), DEVICE, l1_weight=l1_weight)
 
 
 def unpaired(learning_rate: float = 1e-3) -> UnpairedLearner:
     torch.manual_seed(0)
     networks = TranslationResNet(3, 3, 4, 2), PatchDiscriminator(3, 8, 1)
-    return UnpairedLearner(*networks, torch.zeros(3, 32, 32), learning_rate=learning_rate, contrast_weight=1.0, **OPTIONS)
+    return UnpairedLearner(*networks, torch.zeros(3, 32, 32), rates(learning_rate), DEVICE, contrast_weight=1.0)
 
 
 BOTH = pytest.mark.parametrize("make", [paired, unpaired])
@@ -65,7 +68,7 @@ def test_the_game_by_hand() -> None:
     # The chance given to the truth is 1 / (1 + exp(-logit)) for real ones, 1 / (1 + exp(logit)) for made ones.
     of_real = (math.log(1 + math.exp(-1.0)) + math.log(1 + math.exp(-0.5))) / 2
     of_made = (math.log(2) + math.log(1 + math.exp(1.0))) / 2
-    assert discriminator_loss(judge, real, made).item() == pytest.approx((of_real + of_made) / 2)
+    assert telling_loss(judge, real, made).item() == pytest.approx((of_real + of_made) / 2)
     assert fooling_loss(judge, made).item() == pytest.approx((math.log(2) + math.log(1 + math.exp(-1.0))) / 2)
 
 
@@ -141,7 +144,7 @@ def test_the_losses_are_those_of_the_formula() -> None:
         made = learner.generator.train()(images.sources)
         l1 = (made - images.targets).abs().mean()
         real, fake = (torch.cat([images.sources, one], 1) for one in (images.targets, made))
-        judged = discriminator_loss(learner.discriminator, real, fake)
+        judged = telling_loss(learner.discriminator, real, fake)
     values = learner.update(images)
     assert values["discriminator_loss"].item() == pytest.approx(judged.item(), rel=1e-5)
     assert values["l1"].item() == pytest.approx(l1.item() / 2, rel=1e-5)

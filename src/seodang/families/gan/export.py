@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, RunError
-from seodang.core.files import write_bytes, write_json
+from seodang.core.errors import ExportError
+from seodang.core.run import RunFolder
 from seodang.families.gan.making import as_bytes, latents_of
 from seodang.families.gan.predictor import GanPredictor
 from seodang.families.gan.settings import GanSettings
-from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
+from seodang.nn.onnx import answers, exported, exported_model, leaving_nothing, need_packages, open_session, proof, write_export
 
-MODEL, ABOUT, PROOF = "model.onnx", "about.json", "proof.json"
 TOLERANCE = 1e-4  # of pixels from -1 to 1
 PROOF_COUNTS = (1, 7, 64)  # images of each comparison
 
@@ -41,17 +38,10 @@ def export_onnx(predictor: GanPredictor, device: Device, folder: Path) -> Path:
     if predictor.networks is None:
         raise ExportError("This model is exported already; load the run with engine torch.")
     generator = copy.deepcopy(predictor.networks.generator).cpu().float().eval()
-    try:
+    with leaving_nothing(folder):
         model = onnx_model(generator, predictor)
-        proof = prove(generator, model, predictor, device)
-    except ExportError:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    write_json(folder / ABOUT, about(predictor))
-    write_json(folder / PROOF, proof)
-    write_bytes(folder / MODEL, model)
-    return folder / MODEL
+        proven = prove(generator, model, predictor, device)
+    return write_export(folder, model, proven, about=about(predictor))
 
 
 def onnx_model(generator: nn.Module, predictor: GanPredictor) -> bytes:
@@ -75,23 +65,10 @@ def prove(generator: nn.Module, model: bytes, predictor: GanPredictor, device: D
         latents, classes = latents_of(range(count), predictor.settings.model.latent_dim), predictor.classes(range(count))
         with torch.inference_mode():
             expected = generator(latents, classes).numpy()
-        try:
-            (found,) = session.run(["images"], fed(latents, classes))
-        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
-            raise ExportError(f"ONNX Runtime refuses the model: {str(error).strip().splitlines()[0][:200]}") from error
+        (found,) = answers(session, ["images"], fed(latents, classes), f"noise for {count}")
         worst = float(np.max([worst, np.abs(expected - found).max()]))  # not a number if either is
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"ONNX Runtime differs from the trained generator by {worst:.2g}, at most {TOLERANCE:g} is allowed; nothing was "
-            "exported."
-        )
-    return {
-        "images": list(PROOF_COUNTS),
-        "largest_difference": worst,
-        "allowed_difference": TOLERANCE,
-        "compared": "pixels from -1 to 1 of ONNX Runtime and of PyTorch, in f32 on the CPU",
-        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
-    }
+    compared = "pixels from -1 to 1 of ONNX Runtime and of PyTorch, in f32 on the CPU"
+    return proof(worst, TOLERANCE, compared, {"images": list(PROOF_COUNTS)})
 
 
 def about(predictor: GanPredictor) -> dict[str, Any]:
@@ -116,16 +93,9 @@ def fed(latents: Tensor, classes: Tensor | None) -> dict[str, Any]:
 
 def open_exported(folder: Path, settings: GanSettings, device: Device) -> GanPredictor:
     """An exported model, ready to make images. Raises: RunError: Nothing was exported, or what belongs to it is damaged."""
-    path = folder / MODEL
-    if not path.is_file():
-        raise RunError(f"{folder.parent} has no exported model; run `seodang export {folder.parent}` first.")
-    session = open_session(path.read_bytes(), device.threads)
-    try:
-        preprocessing = json.loads((folder.parent / "preprocessing.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{folder.parent / 'preprocessing.json'} cannot be read ({error}).") from error
+    session = open_session(exported_model(folder).read_bytes(), device.threads)
 
     def make(latents: Tensor, classes: Tensor | None) -> Tensor:
         return as_bytes(torch.from_numpy(session.run(["images"], fed(latents, classes))[0]))
 
-    return GanPredictor(settings, preprocessing, make, device)
+    return GanPredictor(settings, RunFolder.open(folder.parent).read_json("preprocessing.json"), make, device)

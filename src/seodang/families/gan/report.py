@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +19,7 @@ from seodang.draw.grids import grid
 from seodang.draw.network import network_picture, trace
 from seodang.draw.panels import panels
 from seodang.draw.report import Report
-from seodang.draw.run_sections import write_environment, write_settings
-from seodang.draw.style import Picture
+from seodang.draw.run_page import RunPage, measured_cells
 from seodang.draw.table import Cell, Table
 from seodang.families.gan.data import GanData
 from seodang.families.gan.evaluation import DRAWS, find_copies, make
@@ -49,31 +47,7 @@ SECONDS_AN_EPOCH = 0.4
 ENLARGED = 448  # pixels that small images are enlarged to, at most, in animations
 
 
-@dataclass(frozen=True)
-class Page:
-    """A report on its way to a folder."""
-
-    report: Report
-    folder: Path
-    trained: Trained[GanSettings]
-    predictor: GanPredictor
-    data: GanData | None
-    evaluation: Mapping[str, Any]
-
-    @property
-    def run(self) -> str:
-        """The run's path, as commands take it."""
-        return str(self.trained.run.path)
-
-    def picture(self, name: str, picture: Picture, caption: str = "", table: Table | None = None) -> None:
-        """Add a picture, and save it beside the page as `<name>.png`."""
-        picture.save(self.folder / f"{name}.png")
-        self.report.picture(picture, caption, table=table)
-
-    def measured_table(self, name: str, caption: str = "") -> Table:
-        """A table of the evaluation."""
-        found = self.evaluation["tables"][name]
-        return Table(found["headers"], found["rows"], caption)
+Page = RunPage[GanSettings, GanPredictor, GanData]
 
 
 def write_report(trained: Trained[GanSettings], predictor: GanPredictor, data: GanData | None, folder: Path) -> Path:
@@ -101,11 +75,10 @@ def write_report(trained: Trained[GanSettings], predictor: GanPredictor, data: G
     _write_training(page)
     _write_networks(page)
     _write_data(page)
-    write_settings(report, GanSettings, record)
-    write_environment(report, trained.run.read_json("environment.json"))
+    page.settings()
+    page.environment()
     _write_next(page)
-    report.save(folder / "index.html")
-    return folder / "index.html"
+    return page.save()
 
 
 def _write_result(page: Page, record: Mapping[str, Any]) -> None:
@@ -123,7 +96,7 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     for name, words in MEASURES.items():
         if name in model:
             beside = yardstick.get(name, {}).get("value")
-            cells.append([words, *_cells(model[name]), None if beside is None else round(beside, 4)])
+            cells.append([words, *measured_cells(model[name], 3), None if beside is None else round(beside, 4)])
     report.table(Table(["measure", "model", "95 % interval", "yardstick"], cells, "Of images never looked at while training"))
     report.table(page.measured_table("distances", "What the distance means"))
     for note in evaluation["notes"]:
@@ -133,11 +106,6 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
             f"The images are no longer at {record['source']}, or have changed. So this page lacks real images and neighbours; "
             f"bring them back and run `seodang explain {page.run}` again."
         )
-
-
-def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    between = "" if measure.get("low") is None else f"{measure['low']:.3f} to {measure['high']:.3f}"
-    return [round(measure["value"], 4), between]
 
 
 def _write_samples(page: Page) -> None:
@@ -312,10 +280,7 @@ def _write_data(page: Page) -> None:
     report.heading("Data")
     facts = page.trained.run.read_json("environment.json")["data"]
     report.facts({**{f"images, {name}": count for name, count in facts["images"].items()}, "pixels": facts["pixels"]})
-    if facts.get("licence"):
-        report.paragraph(f"Licence: {facts['licence']}.")
-    for note in facts["notes"]:
-        report.paragraph(note)
+    page.data_notes(facts)
 
 
 def _write_next(page: Page) -> None:

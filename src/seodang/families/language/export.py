@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import copy
 import io
-import json
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -24,7 +22,7 @@ from torch import Tensor
 
 from seodang.core.device import Device
 from seodang.core.errors import ExportError, RunError
-from seodang.core.files import write_bytes, write_json
+from seodang.core.files import write_bytes
 from seodang.families.language.model import LanguageNetwork
 from seodang.families.language.ngram_rows import NgramRows, NgramSteps
 from seodang.families.language.onnx_step import OnnxStep
@@ -33,9 +31,19 @@ from seodang.families.language.scoring import Nats, stepped_nats
 from seodang.families.language.settings import LanguageSettings
 from seodang.families.language.stepping import Floats
 from seodang.families.language.tokens import Vocabulary
-from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
+from seodang.nn.onnx import (
+    answers,
+    exported,
+    exported_model,
+    leaving_nothing,
+    need_packages,
+    open_session,
+    proof,
+    told,
+    write_export,
+)
 
-MODEL, VOCABULARY, NGRAMS, PROOF = "model.onnx", "vocabulary.json", "ngrams.npz", "proof.json"
+VOCABULARY, NGRAMS = "vocabulary.json", "ngrams.npz"
 PROOF_SEED, PROOF_STEPS, PROOF_BATCHES = 0, 100, (1, 2, 7)
 TOLERANCE = 1e-4
 INPUTS, OUTPUTS = ("tokens", "state", "known"), ("logits", "probabilities", "state_after")
@@ -77,22 +85,15 @@ def export_onnx(predictor: LanguagePredictor, folder: Path) -> Path:
         ExportError: The model is in no network of PyTorch, or ONNX Runtime disagrees with it.
     """
     need_packages()
-    try:
+    with leaving_nothing(folder):
         if not isinstance(predictor, NetworkPredictor):
             raise ExportError(f"A {type(predictor).__name__} is exported already; load the run with engine torch.")
         network = copy.deepcopy(predictor.network).cpu().float().eval()
         model = onnx_model(network)
-        proof = prove(network, model, predictor.device)
-    except ExportError:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    write_json(folder / VOCABULARY, vocabulary_json(predictor.vocabulary, network))
-    write_json(folder / PROOF, proof)
+        proven = prove(network, model, predictor.device)
     if network.ngrams is not None:
         write_bytes(folder / NGRAMS, ngram_tables(network.ngrams))
-    write_bytes(folder / MODEL, model)
-    return folder / MODEL
+    return write_export(folder, model, proven, vocabulary=vocabulary_json(predictor.vocabulary, network))
 
 
 def onnx_model(network: LanguageNetwork) -> bytes:
@@ -122,27 +123,14 @@ def prove(network: LanguageNetwork, model: bytes, device: Device) -> dict[str, A
             logits, after = network(torch.from_numpy(tokens), network.start(batch))
             expected = (logits.numpy(), torch.softmax(logits, 2).numpy())
         state = steps.start(batch)
-        try:
-            for step in range(PROOF_STEPS):
-                *found, state = steps.outputs(tokens[:, step], state)
-                differences += [np.abs(ours[:, step] - theirs).max() for ours, theirs in zip(expected, found, strict=True)]
-        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
-            raise ExportError(f"ONNX Runtime refuses {batch} streams: {str(error).strip().splitlines()[0][:200]}") from error
+        for step in range(PROOF_STEPS):
+            *found, state = steps.outputs(tokens[:, step], state)
+            differences += [np.abs(ours[:, step] - theirs).max() for ours, theirs in zip(expected, found, strict=True)]
         differences += [np.abs(ours.numpy() - theirs).max(initial=0) for ours, theirs in zip(after, state, strict=True)]
     worst = float(np.max(differences))  # nan if any is
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"ONNX Runtime differs from the trained network by {worst:.2g} within {PROOF_STEPS} steps, "
-            f"at most {TOLERANCE:g} is allowed; nothing was exported."
-        )
-    return {
-        "steps": PROOF_STEPS,
-        "streams": list(PROOF_BATCHES),
-        "largest_difference": worst,
-        "allowed_difference": TOLERANCE,
-        "compared": "logits, probabilities and last state of ONNX Runtime, step by step, and PyTorch's, in f32 on the CPU",
-        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
-    }
+    compared = "logits, probabilities and last state of ONNX Runtime, step by step, and PyTorch's, in f32 on the CPU"
+    on = {"steps": PROOF_STEPS, "streams": list(PROOF_BATCHES)}
+    return proof(worst, TOLERANCE, compared, on, within=f" within {PROOF_STEPS} steps")
 
 
 def start_state(network: LanguageNetwork, streams: int) -> Tensor:
@@ -234,7 +222,7 @@ class OnnxSteps:
         if self.ngrams is not None:
             inputs["known"], after = self.ngrams.step(tokens, state[-1])
             last = [after]
-        logits, probabilities, after = self.session.run(list(OUTPUTS), inputs)
+        logits, probabilities, after = answers(self.session, OUTPUTS, inputs, f"{len(tokens)} streams")
         return logits, probabilities, [*after, *last]
 
 
@@ -260,10 +248,9 @@ def open_exported(folder: Path, settings: LanguageSettings, device: Device) -> O
         RunError: Nothing was exported, or the files are damaged.
     """
     need_packages()
-    if not (folder / MODEL).is_file():
-        raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
+    model = exported_model(folder)
     try:
-        vocabulary = Vocabulary.from_json(json.loads((folder / VOCABULARY).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        vocabulary = Vocabulary.from_json(told(folder / VOCABULARY))
+    except ValueError as error:
         raise RunError(f"{folder / VOCABULARY}: not readable ({error}); export the run again.") from error
-    return OnnxPredictor(settings, vocabulary, device, folder / MODEL)
+    return OnnxPredictor(settings, vocabulary, device, model)

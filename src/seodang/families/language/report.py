@@ -9,8 +9,7 @@ from typing import Any
 
 from seodang.core.family import Trained
 from seodang.draw.report import Report
-from seodang.draw.run_sections import write_environment, write_settings
-from seodang.draw.table import Cell, Table
+from seodang.draw.table import Cell
 from seodang.families.language.data import LanguageData
 from seodang.families.language.predictor import LanguagePredictor
 from seodang.families.language.report_memory import write_memory
@@ -50,11 +49,10 @@ def write_report(
     write_memory(page)
     write_training(page)
     _write_data(page)
-    write_settings(report, LanguageSettings, record)
-    write_environment(report, trained.run.read_json("environment.json"))
+    page.settings()
+    page.environment()
     _write_next(page)
-    report.save(folder / "index.html")
-    return folder / "index.html"
+    return page.save()
 
 
 def verdict(evaluation: Mapping[str, Any], by_heart: bool) -> str:
@@ -97,7 +95,7 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     facts: dict[str, Cell] = {words: round(measures[name]["value"], 4) for name, words in MEASURES.items()}
     facts |= {"tokens measured": evaluation["rows"], "vocabulary": page.predictor.vocabulary.size}
     report.facts(facts)
-    report.table(_measure_table(evaluation))
+    report.table(page.measures_table(MEASURES, f"Less is better; measured on {evaluation['rows']:,} tokens"))
     report.table(page.measured_table("bounds", "Against what knows less"))
     for name, title in (("mixed", "Together with the n-grams"), ("dynamic", "Dynamic evaluation")):
         if name in evaluation["tables"]:
@@ -114,30 +112,12 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
         )
 
 
-def _measure_table(evaluation: Mapping[str, Any]) -> Table:
-    """Each measure with its interval, beside the yardstick's."""
-    rows: list[list[Cell]] = []
-    for name, words in MEASURES.items():
-        model, yardstick = evaluation["measures"][name], evaluation["yardstick"].get(name)
-        rows.append([words, *_cells(model), *(_cells(yardstick) if yardstick else [])])
-    headers = ["measure", "model", "95 % interval"] + (["yardstick", "95 % interval"] if evaluation["yardstick"] else [])
-    return Table(headers, rows, f"Less is better; measured on {evaluation['rows']:,} tokens")
-
-
-def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    between = "" if measure.get("low") is None else f"{measure['low']:.4f} to {measure['high']:.4f}"
-    return [round(measure["value"], 4), between]
-
-
 def _write_data(page: Page) -> None:
     report = page.report
     report.heading("Data")
     facts = page.trained.run.read_json("environment.json")["data"]
     report.facts({f"characters, {name}": count for name, count in facts["characters"].items()})
-    if facts.get("licence"):
-        report.paragraph(f"Licence: {facts['licence']}.")
-    for note in facts["notes"]:
-        report.paragraph(note)
+    page.data_notes(facts)
     report.table(page.measured_table("places", "Surprise along the text that was measured"))
 
 

@@ -7,8 +7,6 @@ tiles around it, which `classes.json` describes.
 from __future__ import annotations
 
 import copy
-import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, MissingExtraError, RunError
-from seodang.core.files import write_bytes, write_json
+from seodang.core.errors import ExportError, MissingExtraError
 from seodang.data.tiles import Floats, Tiling
 from seodang.families.segmentation.masks import MaskCode
 from seodang.families.segmentation.prediction import Compute, Segmenter
@@ -27,9 +24,19 @@ from seodang.families.segmentation.scaling import LEAST_SHARE, Scaling
 from seodang.families.segmentation.settings import SegmentationSettings
 from seodang.families.segmentation.training import stored_scaling
 from seodang.families.segmentation.unet import UNet
-from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
+from seodang.nn.onnx import (
+    answers,
+    exported,
+    exported_model,
+    leaving_nothing,
+    need_packages,
+    open_session,
+    proof,
+    told,
+    write_export,
+)
 
-MODEL, CLASSES, PROOF = "model.onnx", "classes.json", "proof.json"
+CLASSES = "classes.json"
 TOLERANCE = 1e-4
 PROOF_SEED = 0
 PROOF_UNITS = ((1, 4, 4), (2, 3, 7), (1, 9, 2))
@@ -69,17 +76,10 @@ def export_onnx(predictor: SegmentationPredictor, device: Device, folder: Path) 
     if network is None:
         raise ExportError("This model is exported already; load the run with engine torch.")
     whole = Chances(copy.deepcopy(network).cpu().float()).eval()
-    try:
+    with leaving_nothing(folder):
         model = onnx_model(whole)
-        proof = prove(whole, model, device)
-    except ExportError:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    write_json(folder / CLASSES, classes_json(predictor, network))
-    write_json(folder / PROOF, proof)
-    write_bytes(folder / MODEL, model)
-    return folder / MODEL
+        proven = prove(whole, model, device)
+    return write_export(folder, model, proven, classes=classes_json(predictor, network))
 
 
 def onnx_model(whole: Chances) -> bytes:
@@ -104,24 +104,11 @@ def prove(whole: Chances, model: bytes, device: Device) -> dict[str, Any]:
         images = random.standard_normal(shape, np.float32)
         with torch.inference_mode():
             expected = whole(torch.from_numpy(images)).numpy()
-        try:
-            (found,) = session.run(["chances"], {"images": images})
-        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
-            raise ExportError(f"ONNX Runtime refuses images of {shape}: {str(error).strip().splitlines()[0][:200]}") from error
+        (found,) = answers(session, ["chances"], {"images": images}, f"images of {shape}")
         shapes.append(list(shape))
         worst = float(np.max([worst, np.abs(expected - found).max()]))  # not a number if either is
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"ONNX Runtime differs from the trained network by {worst:.2g}, at most {TOLERANCE:g} is "
-            "allowed; nothing was exported."
-        )
-    return {
-        "images": shapes,
-        "largest_difference": worst,
-        "allowed_difference": TOLERANCE,
-        "compared": "the chance of each class at each pixel of ONNX Runtime and of PyTorch, in f32 on the CPU",
-        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
-    }
+    compared = "the chance of each class at each pixel of ONNX Runtime and of PyTorch, in f32 on the CPU"
+    return proof(worst, TOLERANCE, compared, {"images": shapes})
 
 
 def classes_json(predictor: SegmentationPredictor, network: UNet) -> dict[str, Any]:
@@ -155,9 +142,7 @@ def open_chances(engine: str, folder: Path, device: Device) -> Compute:
     Raises:
         RunError: Nothing was exported. MissingExtraError: The engine is not installed.
     """
-    path = folder / MODEL
-    if not path.is_file():
-        raise RunError(f"{folder.parent} has no exported model; run `seodang export {folder.parent}` first.")
+    path = exported_model(folder)
     if engine == "openvino":
         return _openvino(path, device)
     session = open_session(path.read_bytes(), device.threads)
@@ -190,17 +175,9 @@ def _openvino(path: Path, device: Device) -> Compute:
 def open_exported(engine: str, folder: Path, settings: SegmentationSettings, device: Device) -> SegmentationPredictor:
     """An exported model, ready to predict. Raises: RunError: Nothing was exported, or its description is damaged."""
     compute = open_chances(engine, folder, device)
-    told = _told(folder / CLASSES)
-    tiles = told["tiles"]
+    tiles = told(folder / CLASSES)["tiles"]
     tiling = Tiling(tiles["size"], tiles["unused_at_inner_edges"], tiles["begin_at_multiples_of"])
-    preprocessing = _told(folder.parent / "preprocessing.json")
+    preprocessing = told(folder.parent / "preprocessing.json")
     scaling = stored_scaling(preprocessing, settings)
     code = MaskCode.from_json(preprocessing["masks"])
     return SegmentationPredictor(settings, code, Segmenter(compute, scaling, tiling, settings.prediction.mirror), preprocessing)
-
-
-def _told(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); run `seodang export` again.") from error

@@ -18,8 +18,7 @@ from seodang.draw.charts import bars, training_curves
 from seodang.draw.network import network_picture, trace
 from seodang.draw.panels import panels
 from seodang.draw.report import Report
-from seodang.draw.run_sections import write_environment, write_settings
-from seodang.draw.style import Picture
+from seodang.draw.run_page import RunPage
 from seodang.draw.table import Cell, Table
 from seodang.families.segmentation.data import Seen, SegmentationData
 from seodang.families.segmentation.masks import IGNORED, Classes
@@ -35,20 +34,8 @@ LARGEST_SHOWN = 512  # side of the image whose activations are shown
 
 
 @dataclass(frozen=True)
-class Page:
-    """A report on its way to a folder."""
-
-    report: Report
-    folder: Path
-    trained: Trained[SegmentationSettings]
-    predictor: SegmentationPredictor
-    data: SegmentationData | None
-    evaluation: Mapping[str, Any]
-
-    @property
-    def run(self) -> str:
-        """The run's path, as commands take it."""
-        return str(self.trained.run.path)
+class Page(RunPage[SegmentationSettings, SegmentationPredictor, SegmentationData]):
+    """A report on its way to a folder, and what several sections need."""
 
     @cached_property
     def by_dice(self) -> list[Seen]:
@@ -58,16 +45,6 @@ class Page:
         by_name = {one.pair.name: one for one in self.data.parts["test"]}
         names = [str(row[0]) for row in reversed(self.evaluation["tables"]["images"]["rows"])]
         return [by_name[name] for name in names if name in by_name]
-
-    def picture(self, name: str, picture: Picture, caption: str = "", table: Table | None = None) -> None:
-        """Add a picture, and save it beside the page as `<name>.png`."""
-        picture.save(self.folder / f"{name}.png")
-        self.report.picture(picture, caption, table=table)
-
-    def measured_table(self, name: str, caption: str = "") -> Table:
-        """A table of the evaluation."""
-        found = self.evaluation["tables"][name]
-        return Table(found["headers"], found["rows"], caption)
 
 
 def write_report(
@@ -93,11 +70,10 @@ def write_report(
     _write_training(page)
     _write_network(page)
     _write_data(page)
-    write_settings(report, SegmentationSettings, record)
-    write_environment(report, trained.run.read_json("environment.json"))
+    page.settings()
+    page.environment()
     _write_next(page)
-    report.save(folder / "index.html")
-    return folder / "index.html"
+    return page.save()
 
 
 def error_map(predicted: Classes, true: Classes) -> NDArray[np.uint8]:
@@ -121,23 +97,13 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
         better = "ahead of" if dice["value"] > yardstick["dice"]["value"] else "behind"
         says += f", {better} the yardstick ({evaluation['yardstick_name']}), which has {yardstick['dice']['value']:.4f}"
     report.paragraph(says + ".")
-    rows: list[list[Cell]] = []
-    for name, words in MEASURES.items():
-        cells = _cells(model[name]) + (_cells(yardstick[name]) if yardstick else [])
-        rows.append([words, *cells])
-    headers = ["measure", "model", "95 % interval"] + (["yardstick", "95 % interval"] if yardstick else [])
-    report.table(Table(headers, rows, "Of each image, then averaged; the interval is over images"))
+    report.table(page.measures_table(MEASURES, "Of each image, then averaged; the interval is over images"))
     report.table(page.measured_table("classes", "Each class"))
     if page.data is None:
         report.note(
             f"The images are no longer at {record['source']}, or have changed. So this page lacks examples and activations; "
             f"bring them back and run `seodang explain {page.run}` again."
         )
-
-
-def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    between = "" if measure.get("low") is None else f"{measure['low']:.4f} to {measure['high']:.4f}"
-    return [round(measure["value"], 4), between]
 
 
 def _write_examples(page: Page) -> None:
@@ -275,10 +241,7 @@ def _write_data(page: Page) -> None:
     names = page.predictor.code.names
     rows: list[list[Cell]] = [[name, round(share, 4)] for name, share in zip(names, shares, strict=True)]
     report.table(Table(["class", "part of the training pixels"], rows))
-    if facts.get("licence"):
-        report.paragraph(f"Licence: {facts['licence']}.")
-    for note in facts["notes"]:
-        report.paragraph(note)
+    page.data_notes(facts)
 
 
 def _write_next(page: Page) -> None:

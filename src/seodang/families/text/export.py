@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ from torch import Tensor, nn
 
 from seodang.core.device import Device
 from seodang.core.errors import ExportError, RunError
-from seodang.core.files import write_bytes, write_json
 from seodang.data.tokens import TAG, WORD
 from seodang.families.text.batches import EncodedTexts, Padding, reading_order
 from seodang.families.text.best import BestPredictor
@@ -29,11 +26,11 @@ from seodang.families.text.onnx_graph import ExportedNetwork, onnx_model
 from seodang.families.text.predictor import NetworkPredictor, TextPredictor
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import PADDING, SPACE, UNKNOWN, TokenKind, Vocabulary
-from seodang.nn.onnx import PACKAGES, need_packages, open_session
+from seodang.nn.onnx import answers, exported_model, leaving_nothing, need_packages, open_session, proof, told, write_export
 
 Exportable = NetworkPredictor | BestPredictor
 
-MODEL, VOCABULARY, PROOF = "model.onnx", "vocabulary.json", "proof.json"
+VOCABULARY = "vocabulary.json"
 
 TRACED_LENGTH = 23  # of the texts that the exporter sees; the model takes any
 PROOF_TEXTS, PROOF_SEED = 1000, 0
@@ -60,17 +57,11 @@ def export_onnx(predictor: TextPredictor, folder: Path) -> Path:
         ExportError: The model is of a kind without an ONNX form, or ONNX Runtime disagrees with it.
     """
     need_packages()
-    try:
+    with leaving_nothing(folder):
         plain = _plain(predictor)
         model = onnx_model(_exported(plain), TRACED_LENGTH)
-        proof = prove(plain, model)
-    except ExportError:
-        _remove_if_empty(folder)
-        raise
-    write_json(folder / VOCABULARY, vocabulary_json(predictor))
-    write_json(folder / PROOF, proof)
-    write_bytes(folder / MODEL, model)
-    return folder / MODEL
+        proven = prove(plain, model)
+    return write_export(folder, model, proven, vocabulary=vocabulary_json(predictor))
 
 
 def prove(predictor: Exportable, model: bytes) -> dict[str, Any]:
@@ -91,29 +82,14 @@ def prove(predictor: Exportable, model: bytes) -> dict[str, Any]:
         size = min(PROOF_BATCHES[len(sizes) % len(PROOF_BATCHES)], PROOF_TEXTS - sum(sizes))
         texts = _proof_texts(predictor, lengths[sum(sizes) : sum(sizes) + size], random)
         expected = _logits(predictor, texts)
-        try:
-            probabilities, logits = _run(session, texts, np.arange(size))
-        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
-            reason = str(error).strip().splitlines()[0][:200]
-            raise ExportError(f"ONNX Runtime refuses {size} texts of up to {texts.lengths.max()} tokens: {reason}") from error
+        probabilities, logits = _run(session, texts, np.arange(size))
         differences.append(float(np.abs(class_probabilities(expected).numpy() - probabilities).max()))
         differences.append(float(np.abs(expected.numpy() - logits).max()))
         sizes.append(size)
     worst = float(np.max(differences))  # nan if any is
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"ONNX Runtime differs from the trained network by {worst:.2g} on {PROOF_TEXTS:,} texts, "
-            f"at most {TOLERANCE:g} is allowed; nothing was exported."
-        )
-    return {
-        "texts": sum(sizes),
-        "lengths": sorted(set(lengths.tolist())),
-        "batch_sizes": sorted(set(sizes)),
-        "largest_difference": worst,
-        "allowed_difference": TOLERANCE,
-        "compared": "probabilities and logits of ONNX Runtime with those of PyTorch, both in f32 on the CPU",
-        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
-    }
+    compared = "probabilities and logits of ONNX Runtime with those of PyTorch, both in f32 on the CPU"
+    on = {"texts": sum(sizes), "lengths": sorted(set(lengths.tolist())), "batch_sizes": sorted(set(sizes))}
+    return proof(worst, TOLERANCE, compared, on, within=f" on {PROOF_TEXTS:,} texts")
 
 
 def vocabulary_json(predictor: TextPredictor) -> dict[str, Any]:
@@ -173,14 +149,13 @@ class OnnxPredictor:
             RunError: Nothing was exported, or the files are damaged.
         """
         need_packages()
-        if not (folder / MODEL).is_file():
-            raise RunError(f"{folder}: no exported model; write one with `seodang export {folder.parent}`.")
+        model = exported_model(folder)
         try:
-            content = json.loads((folder / VOCABULARY).read_text(encoding="utf-8"))
+            content = told(folder / VOCABULARY)
             vocabulary, labels = Vocabulary.from_json(content), tuple(content["labels"])
-        except (OSError, ValueError, KeyError) as error:
+        except (ValueError, KeyError) as error:
             raise RunError(f"{folder / VOCABULARY}: not readable ({error}); export the run again.") from error
-        return cls(settings, vocabulary, labels, device, folder / MODEL)
+        return cls(settings, vocabulary, labels, device, model)
 
     @cached_property
     def session(self) -> Any:
@@ -252,10 +227,7 @@ def _run(session: Any, texts: EncodedTexts, rows: NDArray[np.int64]) -> tuple[ND
     """Probabilities and logits of some texts, padded no further than the longest of them."""
     lengths = texts.lengths[rows]
     inputs = {"tokens": texts.padded(rows, int(lengths.max())), "lengths": lengths}
-    probabilities, logits = session.run(["probabilities", "logits"], inputs)
+    probabilities, logits = answers(
+        session, ["probabilities", "logits"], inputs, f"{len(rows)} texts of {lengths.max()} tokens"
+    )
     return probabilities, logits
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()

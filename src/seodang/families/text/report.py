@@ -9,8 +9,7 @@ from typing import Any
 
 from seodang.core.family import Trained
 from seodang.draw.report import Report
-from seodang.draw.run_sections import write_environment, write_settings
-from seodang.draw.table import Cell, Table
+from seodang.draw.table import Cell
 from seodang.families.text.data import TextData
 from seodang.families.text.predictor import TextPredictor
 from seodang.families.text.report_data import write_data
@@ -53,11 +52,10 @@ def write_report(trained: Trained[TextSettings], predictor: TextPredictor, data:
     write_data(page)
     write_training(page)
     write_network(page)
-    write_settings(report, TextSettings, record)
-    write_environment(report, trained.run.read_json("environment.json"))
+    page.settings()
+    page.environment()
     _write_next(page)
-    report.save(folder / "index.html")
-    return folder / "index.html"
+    return page.save()
 
 
 def verdict(evaluation: Mapping[str, Any]) -> str:
@@ -100,7 +98,7 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
         facts["yardstick"] = percent(evaluation["yardstick"]["accuracy"]["value"])
     facts |= {"test texts": evaluation["rows"], "classes": len(page.labels), "model": page.trained.settings.model.model}
     report.facts(facts)
-    report.table(_measure_table(evaluation))
+    report.table(page.measures_table(MEASURES, f"Measured on {evaluation['rows']:,} test texts"))
     for note in evaluation["notes"]:
         report.note(note)
     if page.data is None:
@@ -109,22 +107,6 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
             "mistakes, doubted labels, near-duplicates, lengths and the vocabulary's coverage; bring the data back and run "
             f"`seodang explain {page.run}` again."
         )
-
-
-def _measure_table(evaluation: Mapping[str, Any]) -> Table:
-    """Each measure with its interval, beside the yardstick's."""
-    rows: list[list[Cell]] = []
-    for name, words in MEASURES.items():
-        model, yardstick = evaluation["measures"][name], evaluation["yardstick"].get(name)
-        rows.append([words, *_cells(model), *(_cells(yardstick) if yardstick else [])])
-    headers = ["measure", "model", "95 % interval"] + (["yardstick", "95 % interval"] if evaluation["yardstick"] else [])
-    return Table(headers, rows, f"Measured on {evaluation['rows']:,} test texts")
-
-
-def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    if measure["value"] is None:
-        return [None, None]
-    return [round(measure["value"], 4), f"{measure['low']:.4f} to {measure['high']:.4f}"]
 
 
 def _write_next(page: Page) -> None:

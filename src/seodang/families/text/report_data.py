@@ -32,10 +32,7 @@ def write_data(page: Page) -> None:
     facts = page.trained.run.read_json("environment.json")["data"]
     rows = facts["rows"]
     page.report.facts({f"{NAMES[name]} texts": count for name, count in rows.items()})
-    if facts.get("licence"):
-        page.report.paragraph(f"Licence: {facts['licence']}.")
-    for note in facts["notes"]:
-        page.report.paragraph(note)
+    page.data_notes(facts)
     if page.data is None:
         _write_remembered_classes(page, facts["classes"])
         _write_remembered_vocabulary(page)

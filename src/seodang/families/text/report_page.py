@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seodang.core.family import Trained
 from seodang.data.tables import LabelledTexts
-from seodang.draw.report import Report
-from seodang.draw.style import Picture
-from seodang.draw.table import Table
+from seodang.draw.run_page import RunPage
 from seodang.families.text.data import TextData, class_numbers
 from seodang.families.text.predictor import TextPredictor
 from seodang.families.text.settings import TextSettings
@@ -47,25 +42,13 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Page:
-    """A report on its way to a folder."""
-
-    report: Report
-    folder: Path
-    trained: Trained[TextSettings]
-    predictor: TextPredictor
-    data: TextData | None
-    evaluation: Mapping[str, Any]
+class Page(RunPage[TextSettings, TextPredictor, TextData]):
+    """A report on its way to a folder, and what several sections need."""
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the classes in the order of their numbers."""
         return self.predictor.labels
-
-    @property
-    def run(self) -> str:
-        """The run's path, as commands take it."""
-        return str(self.trained.run.path)
 
     @cached_property
     def scored(self) -> Mapping[str, Scored]:
@@ -77,20 +60,6 @@ class Page:
             name: Scored(part, class_numbers(part.labels, self.labels), self.predictor.probabilities(part.texts))
             for name, part in parts.items()
         }
-
-    def picture(self, name: str, picture: Picture, caption: str = "", table: Table | None = None) -> None:
-        """Add a picture, and save it beside the page as `<name>.png`."""
-        picture.save(self.folder / f"{name}.png")
-        self.report.picture(picture, caption, table=table)
-
-    def measured(self, name: str) -> list[list[Any]]:
-        """Rows of a table of the evaluation."""
-        rows: list[list[Any]] = self.evaluation["tables"][name]["rows"]
-        return rows
-
-    def measured_table(self, name: str) -> Table:
-        """A table of the evaluation."""
-        return Table(self.evaluation["tables"][name]["headers"], self.measured(name))
 
 
 def excerpt(text: str, letters: int = EXCERPT) -> str:

@@ -6,8 +6,6 @@ The model takes sources from -1 to 1 and gives answers from -1 to 1; `images.jso
 from __future__ import annotations
 
 import copy
-import json
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +14,26 @@ import torch
 from torch import Tensor
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, RunError
-from seodang.core.files import write_bytes, write_json
+from seodang.core.errors import ExportError
 from seodang.core.run import RunFolder
 from seodang.families.translation.loading import judge_of, mean_of_run, translator_of
 from seodang.families.translation.prediction import Compute
 from seodang.families.translation.predictor import TranslationPredictor
 from seodang.families.translation.settings import TranslationSettings
 from seodang.families.translation.training import Generator
-from seodang.nn.onnx import PACKAGES, exported, need_packages, open_session
+from seodang.nn.onnx import (
+    answers,
+    exported,
+    exported_model,
+    leaving_nothing,
+    need_packages,
+    open_session,
+    proof,
+    told,
+    write_export,
+)
 
-MODEL, IMAGES, PROOF = "model.onnx", "images.json", "proof.json"
+IMAGES = "images.json"
 TOLERANCE = 1e-3  # of answers from -1 to 1, an eighth of a step of 8 bits: normalising by an image's own deviation magnifies
 PROOF_SEED = 0
 LEAST_PROVED = 32  # pixels: deviations of a few pixels alone would be compared otherwise
@@ -50,17 +57,10 @@ def export_onnx(predictor: TranslationPredictor, device: Device, folder: Path) -
     if predictor.network is None:
         raise ExportError("This model is exported already; load the run with engine torch.")
     network: Generator = copy.deepcopy(predictor.network).cpu().float().eval()  # type: ignore[assignment]
-    try:
+    with leaving_nothing(folder):
         model = onnx_model(network)
-        proof = prove(network, model, device)
-    except ExportError:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    write_json(folder / IMAGES, images_json(predictor))
-    write_json(folder / PROOF, proof)
-    write_bytes(folder / MODEL, model)
-    return folder / MODEL
+        proven = prove(network, model, device)
+    return write_export(folder, model, proven, images=images_json(predictor))
 
 
 def onnx_model(network: Generator) -> bytes:
@@ -86,24 +86,11 @@ def prove(network: Generator, model: bytes, device: Device) -> dict[str, Any]:
         sources = random.uniform(-1, 1, shape).astype(np.float32)
         with torch.inference_mode():
             expected = network(torch.from_numpy(sources)).numpy()
-        try:
-            (found,) = session.run(["answers"], {"sources": sources})
-        except Exception as error:  # ONNX Runtime's own classes, all derived from nothing but Exception
-            raise ExportError(f"ONNX Runtime refuses images of {shape}: {str(error).strip().splitlines()[0][:200]}") from error
+        (found,) = answers(session, ["answers"], {"sources": sources}, f"images of {shape}")
         shapes.append(list(shape))
         worst = float(np.max([worst, np.abs(expected - found).max()]))  # not a number if either is
-    if not worst <= TOLERANCE:
-        raise ExportError(
-            f"ONNX Runtime differs from the trained network by {worst:.2g}, at most {TOLERANCE:g} is "
-            "allowed; nothing was exported."
-        )
-    return {
-        "images": shapes,
-        "largest_difference": worst,
-        "allowed_difference": TOLERANCE,
-        "compared": "each pixel from -1 to 1 of ONNX Runtime and of PyTorch, in f32 on the CPU",
-        "versions": {name: metadata.version(name) for name in ("seodang", "torch", *PACKAGES)},
-    }
+    compared = "each pixel from -1 to 1 of ONNX Runtime and of PyTorch, in f32 on the CPU"
+    return proof(worst, TOLERANCE, compared, {"images": shapes})
 
 
 def images_json(predictor: TranslationPredictor) -> dict[str, Any]:
@@ -129,13 +116,11 @@ def open_exported(folder: Path, settings: TranslationSettings, device: Device) -
 
     Raises: RunError: Nothing was exported, or its description is damaged.
     """
-    path = folder / MODEL
-    if not path.is_file():
-        raise RunError(f"{folder.parent} has no exported model; run `seodang export {folder.parent}` first.")
+    path = exported_model(folder)
     run = RunFolder.open(folder.parent)
     preprocessing = run.read_json("preprocessing.json")
     compute = _session_answers(path, device)
-    translator = translator_of(compute, _told(folder / IMAGES)["stride"], settings, preprocessing)
+    translator = translator_of(compute, told(folder / IMAGES)["stride"], settings, preprocessing)
     judge = judge_of(run.stage_weights, preprocessing, device)
     return TranslationPredictor(settings, translator, judge, mean_of_run(run.stage_weights), preprocessing)
 
@@ -148,10 +133,3 @@ def _session_answers(path: Path, device: Device) -> Compute:
         return torch.cat([torch.from_numpy(session.run(["answers"], {"sources": one})[0]) for one in each])
 
     return compute
-
-
-def _told(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); run `seodang export` again.") from error

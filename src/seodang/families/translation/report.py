@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,7 @@ from seodang.draw.charts import bars, training_curves
 from seodang.draw.network import network_picture, trace
 from seodang.draw.panels import panels
 from seodang.draw.report import Report
-from seodang.draw.run_sections import write_environment, write_settings
-from seodang.draw.style import Picture
+from seodang.draw.run_page import RunPage, measured_cells
 from seodang.draw.table import Cell, Table
 from seodang.families.translation.data import TranslationData
 from seodang.families.translation.evaluation import LESS_IS_BETTER
@@ -40,35 +38,13 @@ TURNS = 0.25  # of four turns are right by chance
 
 
 @dataclass(frozen=True)
-class Page:
-    """A report on its way to a folder."""
-
-    report: Report
-    folder: Path
-    trained: Trained[TranslationSettings]
-    predictor: TranslationPredictor
-    data: TranslationData | None
-    evaluation: Mapping[str, Any]
-
-    @property
-    def run(self) -> str:
-        """The run's path, as commands take it."""
-        return str(self.trained.run.path)
+class Page(RunPage[TranslationSettings, TranslationPredictor, TranslationData]):
+    """A report on its way to a folder, and what several sections need."""
 
     @cached_property
     def rows(self) -> list[dict[str, Any]]:
         """Of metrics.jsonl."""
         return self.trained.run.rows("metrics.jsonl")
-
-    def picture(self, name: str, picture: Picture, caption: str = "", table: Table | None = None) -> None:
-        """Add a picture, and save it beside the page as `<name>.png`."""
-        picture.save(self.folder / f"{name}.png")
-        self.report.picture(picture, caption, table=table)
-
-    def measured_table(self, name: str, caption: str = "") -> Table:
-        """A table of the evaluation."""
-        found = self.evaluation["tables"][name]
-        return Table(found["headers"], found["rows"], caption)
 
 
 def write_report(
@@ -100,11 +76,10 @@ def write_report(
     _write_training(page)
     _write_network(page)
     _write_data(page)
-    write_settings(report, TranslationSettings, record)
-    write_environment(report, trained.run.read_json("environment.json"))
+    page.settings()
+    page.environment()
     _write_next(page)
-    report.save(folder / "index.html")
-    return folder / "index.html"
+    return page.save()
 
 
 def _write_result(page: Page) -> None:
@@ -120,7 +95,9 @@ def _write_result(page: Page) -> None:
     )
     says += f" The model is ahead in {', '.join(ahead) or 'nothing'}" + (f", behind in {', '.join(behind)}." if behind else ".")
     report.paragraph(says)
-    rows: list[list[Cell]] = [[MEASURES[name], *_cells(model[name]), *_cells(yardstick[name])[:1]] for name in model]
+    rows: list[list[Cell]] = [
+        [MEASURES[name], *measured_cells(model[name]), *measured_cells(yardstick[name])[:1]] for name in model
+    ]
     report.table(Table(["measure", "model", "95 % interval", "yardstick"], rows))
     report.table(page.measured_table("yardsticks", "The model and each yardstick by itself"))
     report.paragraph(
@@ -152,11 +129,6 @@ def _write_judges(page: Page) -> None:
 
 def _better(name: str, one: float, other: float) -> bool:
     return one < other if LESS_IS_BETTER[name] else one > other
-
-
-def _cells(measure: Mapping[str, Any]) -> list[Cell]:
-    between = f"{measure['low']:.4f} to {measure['high']:.4f}" if measure["low"] is not None else ""
-    return [round(measure["value"], 4), between]
 
 
 def _write_examples(page: Page, data: TranslationData) -> None:
@@ -272,10 +244,7 @@ def _write_data(page: Page) -> None:
     report.heading("Data")
     facts = page.trained.run.read_json("environment.json")["data"]
     report.facts({f"images, {name}": count for name, count in facts["images"].items()})
-    if facts.get("licence"):
-        report.paragraph(f"Licence: {facts['licence']}.")
-    for note in facts["notes"]:
-        report.paragraph(note)
+    page.data_notes(facts)
 
 
 def _write_next(page: Page) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from seodang.core.device import Device
 from seodang.core.family import StageContext
 from seodang.core.learner import Budget, Work
+from seodang.families.translation.adversarial import Rates
 from seodang.families.translation.batches import Straying, TranslationSource
 from seodang.families.translation.data import Part, TranslationData
 from seodang.families.translation.discriminator import PatchDiscriminator
@@ -58,21 +59,15 @@ def make_learner(
     """The learner for pairs or for two piles, with a new discriminator."""
     training, loss = settings.training, settings.loss
     assert training.learning_rate is not None
-    options: dict[str, Any] = {
-        "learning_rate": training.learning_rate,
-        "weight_decay": training.weight_decay,
-        "clip_norm": training.clip_norm,
-        "adversarial_weight": loss.adversarial_weight,
-        "device": device,
-    }
+    rates = Rates(training.learning_rate, training.weight_decay, training.clip_norm, loss.adversarial_weight)
     judged = data.target_kind.channels + (data.source_kind.channels if isinstance(generator, TranslationUNet) else 0)
     discriminator = on_device(build_discriminator(settings, judged), device)
     mean = mean_of(data.parts["train"]).to(device.torch)
     if isinstance(generator, TranslationUNet):
         assert loss.l1_weight is not None
-        return PairedLearner(generator, discriminator, mean, l1_weight=loss.l1_weight, **options)
+        return PairedLearner(generator, discriminator, mean, rates, device, l1_weight=loss.l1_weight)
     assert loss.contrast_weight is not None
-    return UnpairedLearner(generator, discriminator, mean, contrast_weight=loss.contrast_weight, **options)
+    return UnpairedLearner(generator, discriminator, mean, rates, device, contrast_weight=loss.contrast_weight)
 
 
 def build_generator(settings: TranslationSettings, preprocessing: Mapping[str, Any]) -> Generator:
