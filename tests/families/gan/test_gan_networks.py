@@ -10,7 +10,7 @@ import torch
 from seodang.families.gan.data import SIZES
 from seodang.families.gan.model import build_networks
 from seodang.families.gan.networks import level_channels
-from seodang.families.gan.r3gan import Residual
+from seodang.families.gan.r3gan import Residual, softly_cut
 from seodang.families.gan.settings import GanSettings
 
 
@@ -46,3 +46,11 @@ def test_levels_end_where_an_image_is_small() -> None:
     assert level_channels(28, 32) == [32, 64]
     assert level_channels(32, 32) == [32, 64, 128]
     assert level_channels(128, 64) == [64, 128, 256, 512, 512]
+
+
+def test_a_tenth_of_what_lies_beyond_black_and_white_stays_and_learns() -> None:
+    drawn = torch.tensor([-3.0, -1.0, -0.25, 0.5, 1.5], requires_grad=True)
+    images = softly_cut(drawn)
+    assert images.tolist() == pytest.approx([-1.2, -1.0, -0.25, 0.5, 1.05])
+    images.sum().backward()
+    assert drawn.grad is not None and drawn.grad[[0, 2, 3, 4]].tolist() == pytest.approx([0.1, 1.0, 1.0, 0.1])

@@ -78,7 +78,7 @@ def about(predictor: GanPredictor) -> dict[str, Any]:
         inputs["classes"] = "(batch,), int64, places in `classes`"
     return {
         "inputs": inputs,
-        "outputs": {"images": "(batch, channels, height, width), float32, from -1 (black) to 1 (white)"},
+        "outputs": {"images": "(batch, channels, height, width), float32, from -1 (black) to 1 (white); cut what lies beyond"},
         "classes": list(predictor.class_names),
         "channels": predictor.preprocessing["channels"],
         "size": predictor.preprocessing["size"],

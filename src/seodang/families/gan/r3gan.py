@@ -10,6 +10,7 @@ from torch.nn import functional
 from seodang.families.gan.networks import SLOPE, Noise, Score, as_images, as_rows, level_channels
 
 FEATURES = 64  # of an image, before the score
+OVERSHOOT = 0.1  # of what lies beyond black and white stays
 
 
 class Residual(nn.Module):
@@ -63,11 +64,23 @@ class R3ganGenerator(nn.Module):
         self.last = nn.Conv2d(levels[-1], 4 * channels, 3, padding=1)
 
     def forward(self, latents: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Images, (batch, channels, size, size), from -1 to 1, of latents, (batch, latent_dim)."""
+        """Images, (batch, channels, size, size), from -1 to 1 and softly cut there, of latents, (batch, latent_dim)."""
         features = as_images(self.first(self.noise(latents, classes)), self.bottom)
         for block, lift in zip(self.blocks, self.lifts, strict=False):
             features = functional.interpolate(lift(block(features)), scale_factor=2.0, mode="nearest")
-        return functional.pixel_shuffle(self.last(functional.leaky_relu(self.blocks[-1](features), SLOPE)), 2)
+        drawn = self.last(functional.leaky_relu(self.blocks[-1](features), SLOPE))
+        return softly_cut(functional.pixel_shuffle(drawn, 2).float())
+
+
+def softly_cut(images: Tensor) -> Tensor:
+    """Pixels cut to what they can be, from -1 to 1, but for a tenth of what lies beyond.
+
+    Black paper is the end of the scale. A generator that must meet it exactly leaves grey noise everywhere, by which the
+    discriminator tells it, whatever it draws; one that may overshoot is quiet there. Cut entirely, or bent by a tanh, it
+    made all black early on and never found back: there was no slope to climb.
+    """
+    inside = images.clamp(-1, 1)
+    return inside + OVERSHOOT * (images - inside)
 
 
 class R3ganDiscriminator(nn.Module):
