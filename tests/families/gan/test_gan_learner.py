@@ -51,7 +51,8 @@ def test_in_the_step_of_one_network_every_byte_of_the_other_stays(model: str, co
     learning.discriminator_step(images, fakes.detach())
     assert parameters(learning.generator) == generator
     after = parameters(learning.discriminator)
-    assert all(after[name] != discriminator[name] for name in after)
+    cancelled = {"score.real.bias"} if model == "r3gan" else set()  # in pairs it is added to both scores
+    assert {name for name in after if after[name] == discriminator[name]} == cancelled
     learning.generator_step(images, fakes)
     assert parameters(learning.discriminator) == after
     moved = parameters(learning.generator)

@@ -34,8 +34,8 @@ class Residual(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """(batch, channels, height, width) to the same."""
         added = self.first(functional.leaky_relu(images, SLOPE))
-        added = self.second(functional.leaky_relu(added, SLOPE))
-        whole: Tensor = images + added
+        added = self.second(functional.leaky_relu(added, SLOPE, inplace=True))
+        whole: Tensor = added.add_(images)
         return whole
 
 
@@ -68,7 +68,7 @@ class R3ganGenerator(nn.Module):
         features = as_images(self.first(self.noise(latents, classes)), self.bottom)
         for block, lift in zip(self.blocks, self.lifts, strict=False):
             features = functional.interpolate(lift(block(features)), scale_factor=2.0, mode="nearest")
-        drawn = self.last(functional.leaky_relu(self.blocks[-1](features), SLOPE))
+        drawn = self.last(functional.leaky_relu(self.blocks[-1](features), SLOPE, inplace=True))
         return softly_cut(functional.pixel_shuffle(drawn, 2).float())
 
 
@@ -106,6 +106,6 @@ class R3ganDiscriminator(nn.Module):
         features = self.first(images)
         for block, lower in zip(self.blocks, self.lowers, strict=False):
             features = lower(block(features))
-        found = self.whole(as_rows(functional.leaky_relu(self.blocks[-1](features), SLOPE)))
+        found = self.whole(as_rows(functional.leaky_relu(self.blocks[-1](features), SLOPE, inplace=True)))
         score: Tensor = self.score(functional.leaky_relu(found, SLOPE), classes)
         return score
