@@ -143,6 +143,19 @@ def test_doubling_repeats_pixels_then_convolves() -> None:
     assert found.tolist() == [[[[1.0, 1.0, 2.0, 2.0], [1.0, 1.0, 2.0, 2.0]]]]
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_doubling_and_convolving_at_once_is_the_same_with_its_gradient(bias: bool) -> None:
+    torch.manual_seed(0)
+    layer = Doubled(3, 5, bias=bias)
+    images = torch.randn(2, 3, 8, 6).to(memory_format=torch.channels_last).requires_grad_()
+    weights = torch.randn(2, 5, 16, 12)
+    found = []
+    for mode in (True, False):  # at once while training, one after the other otherwise
+        answer = layer.train(mode)(images)
+        found.append((answer, *torch.autograd.grad((answer * weights).sum(), (images, *layer.parameters()))))
+    torch.testing.assert_close(*found, atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_instance_normalisation_is_that_of_torch_with_its_gradient(count: int) -> None:
     found, expected = InstanceNorm().train(), InstanceNorm().eval()

@@ -41,6 +41,6 @@ class PatchDiscriminator(nn.Module):
         """
         for number, layer in enumerate(self.layers):
             images = layer(images)
-            images = functional.leaky_relu(self.normalise(images) if number else images, SLOPE)
+            images = functional.leaky_relu(self.normalise(images) if number else images, SLOPE, inplace=True)
         judged: Tensor = self.judge(images)
         return judged

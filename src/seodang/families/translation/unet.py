@@ -74,6 +74,8 @@ class TranslationUNet(nn.Module):
         features = skips.pop()
         for number, up in enumerate(self.up):
             features = self.normalise(up(functional.relu(features)))
+            if features.requires_grad and self.training:
+                features.register_hook(in_one_piece)
             if number < DROPPING_LEVELS:
                 features = functional.dropout2d(features, self.dropout, self.training)
             features = torch.cat([features, skips.pop()], 1)
@@ -86,6 +88,11 @@ def _downward(before: int, after: int, *, bias: bool, small: bool) -> nn.Module:
     if small:
         return MatrixConvolution(before, after, 4, stride=2, padding=1, bias=bias)
     return nn.Conv2d(before, after, 4, stride=2, padding=1, bias=bias)
+
+
+def in_one_piece(gradient: Tensor) -> Tensor:
+    """A gradient that is a part of that of joined channels, by itself: normalising reads it several times as fast."""
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 def level_channels(base: int, depth: int) -> tuple[int, ...]:
