@@ -120,12 +120,17 @@ def test_a_frozen_discriminator_is_taken_from_another_run(run: seodang.Run, tmp_
         for each in (run, frozen)
     )
     assert one.keys() == other.keys() and all(one[name].equal(other[name]) for name in one)
-    assert "never changed" in frozen.explain().read_text(encoding="utf-8")
+    page = frozen.explain().read_text(encoding="utf-8")
+    assert "never changed" in page and "Here the loss went from" in page and "After epoch 1" in page
 
 
 @pytest.mark.parametrize(
     ("changed", "says"),
-    [({"freeze_discriminator": "nowhere"}, "no such run folder"), ({"base_channels": 4}, "checkpoint is of another model")],
+    [
+        ({"freeze_discriminator": "nowhere"}, "no such run folder"),
+        ({"base_channels": 4}, "its discriminator is of another model, size, number of channels or of classes"),
+        ({"conditional": False}, "its discriminator is of another model, size, number of channels or of classes"),
+    ],
 )
 def test_a_discriminator_that_does_not_fit_is_refused(
     run: seodang.Run, changed: dict[str, object], says: str, tmp_path: Path
@@ -138,6 +143,9 @@ def test_a_discriminator_that_does_not_fit_is_refused(
 def test_seeds_in_a_file_are_refused_by_line(run: seodang.Run, tmp_path: Path) -> None:
     (tmp_path / "seeds.txt").write_text("1\ntwo\n")
     with pytest.raises(DataError, match=r"seeds\.txt, line 2: A seed is expected"):
+        run.inputs(tmp_path / "seeds.txt")
+    (tmp_path / "seeds.txt").write_text("1\n\n2\n")
+    with pytest.raises(DataError, match=r"seeds\.txt, line 2: there is no seed in it; write one, or remove the line"):
         run.inputs(tmp_path / "seeds.txt")
 
 

@@ -10,10 +10,12 @@ from torch import Tensor, nn
 from seodang.core.device import choose_device
 from seodang.core.errors import MachineError
 from seodang.families.gan.comparing import Reference, pixel_rows, shifted
-from seodang.families.gan.evaluation import asked_and_right, class_table
+from seodang.families.gan.data import GanData, Part
+from seodang.families.gan.evaluation import asked_and_right, class_table, find_copies
 from seodang.families.gan.generation import path
 from seodang.families.gan.judging import CHECKSUMS, load_judges
 from seodang.families.gan.making import as_bytes, latents_of
+from seodang.families.gan.predictor import GanPredictor
 from seodang.families.gan.settings import GanSettings
 from seodang.families.gan.training import chosen, classes_like
 from seodang.families.gan.watching import GanWatch, noise_like
@@ -42,12 +44,12 @@ class Fixed(nn.Module):
         return self.images[: len(latents)]
 
 
-def watch(made: Tensor, real: Tensor) -> GanWatch:
+def watch(made: Tensor, real: Tensor, steps: int = 1000) -> GanWatch:
     torch.manual_seed(0)
     device = choose_device("cpu", "f32", 1)
     reference = Reference(JudgeNetwork(1, 4, 28, 8).eval(), real, device)
     hopeless = reference.fid(reference.see(noise_like(real)).features)
-    return GanWatch(Fixed(made), reference, 5, None, len(made), hopeless, device)
+    return GanWatch(Fixed(made), reference, 5, None, len(made), hopeless, lambda: steps, device)
 
 
 def test_the_judges_that_come_along_are_those_whose_checksums_are_stated(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,6 +77,12 @@ def test_one_image_again_and_again_is_a_collapse() -> None:
     assert alarm.startswith("collapse: images differ from each other 0% as much as real ones do")
 
 
+def test_the_first_images_may_be_alike() -> None:
+    watching = watch(crosses(1).expand(200, 1, 28, 28), crosses(200, 2), steps=200)
+    watching.measure()
+    assert watching.alarms() == ()
+
+
 def test_images_further_away_than_noise_have_diverged() -> None:
     real = crosses(200, 2)
     watching = watch(255 - noise_like(real), real)
@@ -92,6 +100,38 @@ def test_large_images_are_compared_at_a_small_size() -> None:
     rows = pixel_rows(images)
     assert rows.shape == (3, 3 * 32 * 32)
     assert rows[0, 0] == pytest.approx(float(images[0, 0, :2, :2].float().mean()) / 255)
+
+
+@pytest.mark.parametrize(("mirror", "least", "most"), [(True, 1.0, 1.0), (False, 0.0, 0.2)])
+def test_mirrored_copies_are_copies_where_images_are_mirrored(mirror: bool, least: float, most: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (300, 1, 28, 28), dtype=torch.uint8, generator=random)
+    parts = (Part(some, torch.zeros(len(some), dtype=torch.int64)) for some in images.split(200))
+    data = GanData("x", False, *parts, (), ())
+    turned = images[:200].flip(3)
+    predictor = GanPredictor(
+        GanSettings.from_flat({"mirror": mirror, "conditional": False}),
+        {"class_names": []},
+        lambda latents, classes: turned[torch.arange(len(latents)) % 200],
+        choose_device("cpu", "f32", 1),
+    )
+    copies = find_copies(predictor, data)
+    assert least <= copies.share <= most and copies.numbers.max() < 200
+
+
+def test_test_images_that_were_learned_from_do_not_hide_copies() -> None:
+    random = torch.Generator().manual_seed(0)
+    learned = torch.randint(0, 256, (200, 1, 28, 28), dtype=torch.uint8, generator=random)
+    others = torch.randint(0, 256, (100, 1, 28, 28), dtype=torch.uint8, generator=random)
+    parts = (Part(some, torch.zeros(len(some), dtype=torch.int64)) for some in (learned, torch.cat([learned[:50], others])))
+    near = (learned.float() + 3).clamp(max=255).to(torch.uint8)
+    predictor = GanPredictor(
+        GanSettings.from_flat({"conditional": False}),
+        {"class_names": []},
+        lambda latents, classes: near[torch.arange(len(latents)) % 200],
+        choose_device("cpu", "f32", 1),
+    )
+    assert find_copies(predictor, GanData("x", False, *parts, (), ())).share == 1
 
 
 def test_as_bytes_covers_black_to_white() -> None:

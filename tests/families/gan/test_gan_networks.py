@@ -46,6 +46,7 @@ def test_levels_end_where_an_image_is_small() -> None:
     assert level_channels(28, 32) == [32, 64]
     assert level_channels(32, 32) == [32, 64, 128]
     assert level_channels(128, 64) == [64, 128, 256, 512, 512]
+    assert level_channels(100, 32) == [32, 64]  # to 25 pixels, which are odd
 
 
 def test_a_tenth_of_what_lies_beyond_black_and_white_stays_and_learns() -> None:

@@ -16,6 +16,7 @@ from seodang.metrics.distributions import Features, Gaussian, frechet_distance, 
 from seodang.nn.judge import JudgeNetwork, Seen, look
 
 PIXEL_SIDE = 32  # images are compared pixel by pixel at most so large
+AT_ONCE = 1000  # images that become numbers of four bytes
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,10 @@ def apart(features: Features) -> float:
 
 def pixel_rows(images: Tensor) -> Features:
     """Images as rows of numbers from 0 to 1, made smaller where they are large: (images, pixels)."""
+    return np.concatenate([_pixel_rows(some) for some in torch.split(images, AT_ONCE)])
+
+
+def _pixel_rows(images: Tensor) -> Features:
     numbers = images.float() / 255
     if images.shape[2] > PIXEL_SIDE:
         numbers = functional.adaptive_avg_pool2d(numbers, PIXEL_SIDE)

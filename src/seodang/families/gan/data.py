@@ -12,20 +12,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seodang.core.errors import DataError
+from seodang.core.errors import DataError, SettingsError
 from seodang.core.values import Finding
 from seodang.data.image_stacks import ImageStack
 from seodang.data.named import load_named, looks_like_path, names
-from seodang.data.records import counted
+from seodang.data.records import counted, listed
 from seodang.data.splits import assign
 from seodang.data.tables import check_exists
 from seodang.families.gan.folder import Stack, stack_folder
 from seodang.families.gan.settings import GanSettings
 
-SIZES = tuple(sorted(start << halvings for start in (4, 5, 6, 7) for halvings in range(2, 6) if 28 <= start << halvings <= 128))
-"""Heights that can be halved, twice at least, down to 4, 5, 6 or 7 pixels."""
+SIZES = range(28, 129, 4)
+"""Heights that can be halved twice at least."""
 NINE_TO_ONE: Mapping[str, float] = {"train": 0.9, "test": 0.1}
-FEWEST = 8  # images: with fewer, not even their spread could be told
+FEWEST = 40  # training images: one half of them is held against the other
 MOST_BYTES = 8 << 30  # of all images together
 FEW_OF_A_CLASS = 10
 
@@ -45,10 +45,12 @@ class GanData:
     """Images of one size, in a training and a test part."""
 
     source: str
+    named: bool
+    """Whether the source is a named data set, and no folder that happens to have its name."""
     train: Part
     test: Part
     class_names: tuple[str, ...]
-    """Of the classes, in order; empty where there are none."""
+    """Of the classes, in order; empty where there are none to tell apart."""
     notes: tuple[str, ...]
     licence: str = ""
 
@@ -86,8 +88,9 @@ def read_data(source: str, settings: GanSettings) -> GanData:
     notes = tuple(f"{finding.where}: {finding.what}" for finding in findings)
     parts = split_stacks(stacks)
     class_names = _class_names(stacks)
+    class_names = class_names if len(class_names) > 1 else ()
     train, test = (_part(parts[part], class_names) for part in ("train", "test"))
-    return GanData(Path(source).name, train, test, class_names, notes, licence)
+    return GanData(Path(source).name, _is_named(source), train, test, class_names, notes, licence)
 
 
 _SPELLED = ("resize", "colour", "conditional")  # settings that findings speak of
@@ -96,7 +99,8 @@ _SPELLED = ("resize", "colour", "conditional")  # settings that findings speak o
 def read_stacks(source: str, settings: GanSettings) -> tuple[dict[str, Stack], list[Finding], str]:
     """All images of a source by part, "all" without a split of its own; everything noticed; the licence."""
     licence = ""
-    if not Path(source).exists() and not looks_like_path(source):
+    _check_size(settings.data.resize)
+    if _is_named(source):
         stacks, findings, licence = _named(source, settings)
     else:
         check_exists(Path(source))
@@ -104,8 +108,20 @@ def read_stacks(source: str, settings: GanSettings) -> tuple[dict[str, Stack], l
     if any(finding.severity == "error" for finding in findings):
         return stacks, findings, licence
     findings += _size_findings(stacks, source)
-    findings += _class_findings(stacks, source, bool(settings.data.conditional))
+    findings += _class_findings(stacks, source, settings.data.conditional)
     return stacks, findings, licence
+
+
+def _is_named(source: str) -> bool:
+    return not Path(source).exists() and not looks_like_path(source)
+
+
+def _check_size(resize: int | None) -> None:
+    """Before images are read. Raises: SettingsError: No generator makes images of this size."""
+    if resize is not None and resize not in SIZES:
+        near = " or ".join(str(size) for size in SIZES if abs(size - resize) < SIZES.step)
+        message = f"{{resize}} must be a multiple of {SIZES.step}, got {resize}; give {near}."
+        raise SettingsError(message, settings=("resize",), value=resize)
 
 
 def channels_of(settings: GanSettings) -> int | None:
@@ -143,14 +159,14 @@ def _named(name: str, settings: GanSettings) -> tuple[dict[str, Stack], list[Fin
 
 def _size_findings(stacks: Mapping[str, Stack], source: str) -> list[Finding]:
     height, width = next(iter(stacks.values())).pixels.shape[1:3]
-    count = sum(len(stack.pixels) for stack in stacks.values())
+    count, learned = sum(len(stack.pixels) for stack in stacks.values()), len(split_stacks(stacks)["train"].pixels)
     found = []
     if height != width or height not in SIZES:
         near = min(SIZES, key=lambda size: (abs(size - min(height, width)), -size))
-        what = f"images are {width} x {height} pixels, expected them square with sides of {', '.join(map(str, SIZES))}"
+        what = f"images are {width} x {height} pixels, expected them square with sides from 28 to 128 that 4 divides"
         found.append(Finding("error", source, what, f"give {{resize}} {near}"))
-    if count < FEWEST:
-        what = f"{counted(count, 'image')}, expected {FEWEST} at least, and hundreds for anything new to come of them"
+    if learned < FEWEST:
+        what = f"{counted(count, 'image')}, {learned} to learn from, expected {FEWEST} at least, and hundreds for anything new"
         found.append(Finding("error", source, what, "add images"))
     total = sum(stack.pixels.nbytes for stack in stacks.values())
     if total > MOST_BYTES:
@@ -159,7 +175,7 @@ def _size_findings(stacks: Mapping[str, Stack], source: str) -> list[Finding]:
     return found
 
 
-def _class_findings(stacks: Mapping[str, Stack], source: str, conditional: bool) -> list[Finding]:
+def _class_findings(stacks: Mapping[str, Stack], source: str, conditional: bool | None) -> list[Finding]:
     class_names = _class_names(stacks)
     if not class_names:
         what, fix = "the images have no classes", "leave out {conditional}, or put them into one folder a class"
@@ -169,8 +185,12 @@ def _class_findings(stacks: Mapping[str, Stack], source: str, conditional: bool)
         return [Finding("error", source, what, fix)] if conditional else [Finding("note", source, what)]
     counts = {name: sum((stack.labels or ()).count(name) for stack in stacks.values()) for name in class_names}
     found = [Finding("note", source, f"{len(class_names)} classes: " + _listed(counts))]
+    unlearned = sorted({*class_names} - set(split_stacks(stacks)["train"].labels or ()))
+    if unlearned and conditional is not False:
+        what, fix = f"no image to learn from in class {listed(unlearned)}", "add images of it, or remove it"
+        found.append(Finding("error", source, what, fix))
     few = {name: count for name, count in counts.items() if count < FEW_OF_A_CLASS}
-    if few and conditional:
+    if few and conditional is not False:
         found.append(Finding("warning", source, "classes of few images: " + _listed(few), "add images of them"))
     return found
 
@@ -188,5 +208,5 @@ def _class_names(stacks: Mapping[str, Stack]) -> tuple[str, ...]:
 
 def _part(stack: Stack, class_names: Sequence[str]) -> Part:
     numbers = {name: number for number, name in enumerate(class_names)}
-    classes = [numbers[label] for label in stack.labels] if stack.labels else [0] * len(stack.pixels)
+    classes = [numbers.get(label, 0) for label in stack.labels or [""] * len(stack.pixels)]
     return Part(as_tensor(stack.pixels), torch.tensor(classes, dtype=torch.int64))

@@ -45,6 +45,8 @@ class DcganGenerator(nn.Module):
 class DcganDiscriminator(nn.Module):
     """Strided convolutions, each half as high and wide as the one before.
 
+    It normalises by the batch that it sees, and keeps no statistics: they would change while the generator learns.
+
     Args:
         num_classes: 0 where there are none.
         size, channels: Of the images.
@@ -56,7 +58,8 @@ class DcganDiscriminator(nn.Module):
         levels = level_channels(size, base)
         layers: list[nn.Module] = [nn.Conv2d(channels, levels[0], 4, 2, 1), nn.LeakyReLU(SLOPE, inplace=True)]
         for before, after in pairwise(levels):
-            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after), nn.LeakyReLU(SLOPE, inplace=True)]
+            layers += [nn.Conv2d(before, after, 4, 2, 1, bias=False), nn.BatchNorm2d(after, track_running_stats=False)]
+            layers.append(nn.LeakyReLU(SLOPE, inplace=True))
         self.layers = nn.Sequential(*layers)
         self.score = Score(levels[-1] * (size >> len(levels)) ** 2, num_classes)
         _draw(self)

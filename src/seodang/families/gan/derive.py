@@ -8,6 +8,7 @@ import torch
 
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
+from seodang.core.pacing import MOST_EPOCHS
 from seodang.families.gan.data import GanData
 from seodang.families.gan.judging import EPOCHS
 from seodang.families.gan.model import build_networks
@@ -30,7 +31,7 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
     """
     flat = settings.to_flat()
     place = "cuda" if torch.cuda.is_available() else "cpu"
-    digits = data.source in MNIST and (data.size, data.channels) == (28, 1)
+    digits = data.named and data.source in MNIST and (data.size, data.channels) == (28, 1)
     if flat["judge"] == "mnist" and not digits:
         raise SettingsError(
             f"{{judge}} mnist knows the digits of {' and '.join(MNIST)}, 28 x 28 in grey, not {data.source}; leave it out.",
@@ -40,7 +41,9 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
     count = len(data.train.images)
     batch = flat["batch_size"] or min(BATCH_SIZE, count)
     model = settings.model.model
-    epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS[place]) * batch // count)))
+    steps_of_epoch = -(-count // batch)
+    wanted = -(-(flat["steps"] or STEPS[place]) // steps_of_epoch)
+    epochs = flat["epochs"] or (None if flat["minutes"] else min(wanted, MOST_EPOCHS))
     derived: dict[str, tuple[Any, str]] = {
         "conditional": (
             len(data.class_names) > 1,

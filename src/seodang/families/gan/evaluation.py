@@ -1,8 +1,8 @@
-"""How good made images are: against real ones, against a floor that no generator can pass, and against a yardstick."""
+"""How good made images are: against real ones, beside as many other real ones, and beside a yardstick."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -22,16 +22,17 @@ from seodang.families.gan.predictor import GanPredictor
 from seodang.families.gan.training import chosen
 from seodang.families.gan.yardstick import PixelMixture
 from seodang.metrics.distributions import nearest
-from seodang.metrics.intervals import Z95
 
 YARDSTICK = "a mixture of Gaussians over pixels"
 DRAWS = 4  # sets of images that are made, for an interval
+T95 = 3.182446  # 97.5 % of Student's distribution with a degree of freedom less than there are draws lies below
 SEED_OF_DRAWS = 1 << 20  # apart from the seeds that were watched while training
 COPIES_LOOKED_AT = 1000
 COPY_SHARE = 0.01
 """Of real test images that are so near to a training image: what is nearer counts as a copy."""
 ALARMING_COPIES = 0.1
-FEWEST = 20
+SAME = 0.1  # apart, pixel by pixel: images that are equal but for rounding
+FEWEST = 20  # of each half
 
 
 class Made(NamedTuple):
@@ -83,7 +84,8 @@ def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:
     Raises: DataError: There are too few real images.
     """
     networks = predictor.networks
-    assert networks is not None, "judges come with PyTorch's own model"
+    if networks is None:
+        raise DataError("the judges come with PyTorch's own model alone; load the run without an engine to measure it")
     count = min(predictor.settings.measuring.samples, len(real.images) // 2)
     if count < FEWEST:
         raise DataError(f"{source}: expected {2 * FEWEST} images at least to compare with, got {len(real.images)}.")
@@ -93,7 +95,8 @@ def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:
     seen = [reference.see(draw.images) for draw in draws]
     found = reference.distances(seen[0].features)
     fids = np.array([found.fid, *(reference.fid(one.features) for one in seen[1:])])
-    half = Z95 * float(fids.std(ddof=1)) / DRAWS**0.5
+    half = T95 * float(fids.std(ddof=1)) / DRAWS**0.5
+    found = replace(found, fid=float(fids.mean()))
     mixture = reference.see(PixelMixture(real.images).draw(count))
     rows = {
         "made by the model": found,
@@ -102,7 +105,7 @@ def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:
         YARDSTICK: reference.distances(mixture.features),
     }
     measures = {
-        "fid": Measure(float(fids.mean()), float(fids.mean()) - half, float(fids.mean()) + half),
+        "fid": Measure(found.fid, max(0.0, found.fid - half), found.fid + half),
         "precision": Measure(found.precision),
         "recall": Measure(found.recall),
         "variety": Measure(found.variety),
@@ -115,7 +118,8 @@ def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:
         real_shares = np.bincount(reference.seen.classes, minlength=len(names)) / count
         right = asked_and_right(draws[0].classes, seen[0].classes, len(names))
         tables["classes"] = class_table(names, real_shares, shares, right)
-        measures["coverage"] = Measure(float((shares > real_shares / 10).sum() / max((real_shares > 0).sum(), 1)))
+        there = real_shares > 0
+        measures["coverage"] = Measure(float((shares > real_shares / 10)[there].mean()))
         measures["imbalance"] = Measure(float(np.abs(shares - real_shares).sum() / 2))
         if draws[0].classes is not None:
             measures["as_asked"] = Measure(float((draws[0].classes.numpy() == seen[0].classes).mean()))
@@ -136,14 +140,20 @@ def make(predictor: GanPredictor, count: int, draw: int) -> Made:
 
 
 def find_copies(predictor: GanPredictor, data: GanData) -> Copies:
-    """Whether made images are nearer to training images than real images of the test part are."""
+    """Whether made images are nearer to training images than real images of the test part are.
+
+    Test images that stand among the training images too say nothing of what is near by chance.
+    """
     learned = pixel_rows(data.train.images)
+    if predictor.settings.training.mirror:
+        learned = np.concatenate([learned, pixel_rows(data.train.images.flip(3))])
     made = pixel_rows(make(predictor, COPIES_LOOKED_AT, DRAWS).images)
     real = pixel_rows(chosen(data.test.images, COPIES_LOOKED_AT, "copies"))
     numbers, distances = nearest(made, learned)
     real_distances = nearest(real, learned)[1]
-    near = float(np.quantile(real_distances, COPY_SHARE))
-    return Copies(float((distances < near).mean()), near, distances, real_distances, numbers)
+    others = real_distances[real_distances > SAME]
+    near = float(np.quantile(others, COPY_SHARE)) if len(others) else SAME
+    return Copies(float((distances < near).mean()), near, distances, real_distances, numbers % len(data.train.images))
 
 
 def asked_and_right(asked: Tensor | None, seen: NDArray[np.int64], classes: int) -> list[float | None]:

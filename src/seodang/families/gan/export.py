@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from seodang.core.device import Device
 from seodang.core.errors import ExportError
 from seodang.core.run import RunFolder
-from seodang.families.gan.making import as_bytes, latents_of
+from seodang.families.gan.making import as_bytes, latents_of, some_at_once
 from seodang.families.gan.predictor import GanPredictor
 from seodang.families.gan.settings import GanSettings
 from seodang.nn.onnx import answers, exported, exported_model, leaving_nothing, need_packages, open_session, proof, write_export
@@ -98,4 +98,4 @@ def open_exported(folder: Path, settings: GanSettings, device: Device) -> GanPre
     def make(latents: Tensor, classes: Tensor | None) -> Tensor:
         return as_bytes(torch.from_numpy(session.run(["images"], fed(latents, classes))[0]))
 
-    return GanPredictor(settings, RunFolder.open(folder.parent).read_json("preprocessing.json"), make, device)
+    return GanPredictor(settings, RunFolder.open(folder.parent).read_json("preprocessing.json"), some_at_once(make), device)

@@ -122,6 +122,8 @@ class Gan(Family[GanSettings, GanData, GanPredictor]):
         lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
         seeds = []
         for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                raise DataError(f"{source.name}, line {number}: there is no seed in it; write one, or remove the line.")
             try:
                 seeds.append(Seed(line.strip()))
             except DataError as error:

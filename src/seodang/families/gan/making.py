@@ -23,15 +23,21 @@ def maker(generator: nn.Module, device: Device) -> Make:
 
     def make(latents: Tensor, classes: Tensor | None) -> Tensor:
         generator.eval()
-        made = []
+        told = None if classes is None else classes.to(device.torch)
         with torch.inference_mode(), device.autocast():
-            for start in range(0, len(latents), AT_ONCE):
-                some = slice(start, start + AT_ONCE)
-                told = None if classes is None else classes[some].to(device.torch)
-                made.append(as_bytes(generator(latents[some].to(device.torch), told).float()).cpu())
-        return torch.cat(made)
+            return as_bytes(generator(latents.to(device.torch), told).float()).cpu()
 
-    return make
+    return some_at_once(make)
+
+
+def some_at_once(make: Make) -> Make:
+    """Makes any number of images in little memory."""
+
+    def whole(latents: Tensor, classes: Tensor | None) -> Tensor:
+        told = [None] * len(latents) if classes is None else torch.split(classes, AT_ONCE)
+        return torch.cat([make(some, classes) for some, classes in zip(torch.split(latents, AT_ONCE), told, strict=False)])
+
+    return whole
 
 
 def as_bytes(images: Tensor) -> Tensor:

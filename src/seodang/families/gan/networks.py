@@ -101,9 +101,12 @@ def as_rows(images: Tensor) -> Tensor:
 
 
 def level_channels(size: int, base: int) -> list[int]:
-    """Channels of each level from half the full size down to the smallest: doubled from one to the next, up to 512."""
+    """Channels of each level from half the full size down to the smallest: doubled from one to the next, up to 512.
+
+    Sides are halved while they are even, and no further than to `SMALLEST` pixels.
+    """
     channels: list[int] = []
-    while size > SMALLEST:
+    while size > SMALLEST and size % 2 == 0:
         size //= 2
         channels.append(min(base << len(channels), MOST_CHANNELS))
     return channels

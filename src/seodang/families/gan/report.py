@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,8 @@ from seodang.draw.table import Cell, Table
 from seodang.families.gan.data import GanData
 from seodang.families.gan.evaluation import DRAWS, find_copies, make
 from seodang.families.gan.generation import SECONDS_A_FRAME, walk
-from seodang.families.gan.making import shown
-from seodang.families.gan.predictor import GanPredictor
+from seodang.families.gan.making import as_bytes, latents_of, shown
+from seodang.families.gan.predictor import GanPredictor, Networks
 from seodang.families.gan.settings import GanSettings
 from seodang.families.gan.training import chosen
 
@@ -41,6 +42,7 @@ MEASURES = {
 }
 SHOWN, COLUMNS = 64, 8
 NEIGHBOURS_SHOWN = 8
+FALLING = {"fid": "the distance", "variety": "variety", "recall": "recall"}  # told of a discriminator that never learns
 WALK_POINTS, WALK_STEPS = 5, 10
 MOST_FRAMES = 60  # of the animation through the epochs
 SECONDS_AN_EPOCH = 0.4
@@ -89,15 +91,18 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     _, floor, moved, bar = rows.values()
     report.paragraph(
         f"{evaluation['rows']:,} images were made and held against as many real ones. Their Fréchet distance is "
-        f"{model['fid']['value']:.2f}. Two halves of the real images are {floor:.2f} apart, which no generator can pass; real "
-        f"images moved by one pixel are {moved:.2f} from others; {evaluation['yardstick_name']} reaches {bar:.2f}."
+        f"{model['fid']['value']:.2f}. Two halves of the real images are {floor:.2f} apart, and what is nearer than that knows "
+        f"them by heart; real images moved by one pixel are {moved:.2f} from others; {evaluation['yardstick_name']} reaches "
+        f"{bar:.2f}."
     )
     cells: list[list[Cell]] = []
     for name, words in MEASURES.items():
         if name in model:
             beside = yardstick.get(name, {}).get("value")
             cells.append([words, *measured_cells(model[name], 3), None if beside is None else round(beside, 4)])
-    report.table(Table(["measure", "model", "95 % interval", "yardstick"], cells, "Of images never looked at while training"))
+    report.table(
+        Table(["measure", "model", "95 % interval", "yardstick"], cells, "Of noise that was never looked at while training")
+    )
     report.table(page.measured_table("distances", "What the distance means"))
     for note in evaluation["notes"]:
         (report.note if note.startswith("alarm") else report.paragraph)(note)
@@ -230,12 +235,30 @@ def _write_training(page: Page) -> None:
         report.paragraph("No collapse and no divergence was noticed after any epoch.")
     frozen = page.trained.settings.training.freeze_discriminator
     if frozen is not None:
-        report.note(
-            f"The discriminator is that of {frozen} and never changed. A generator then looks for whatever this one network "
-            "scores highest, real or not, finds it, and makes it again and again: nobody tells it that the trick is old. So "
-            "variety and recall fall while its loss becomes as low as never in a fair game. In a GAN the discriminator must "
-            "keep learning, because the images that fool it are what it has to learn next."
-        )
+        report.note(_frozen_words(frozen, steps, scores))
+        _write_last(page)
+
+
+def _frozen_words(frozen: str, steps: list[dict[str, Any]], scores: list[dict[str, Any]]) -> str:
+    """Why a discriminator must learn, and what came of it here."""
+    best = next(row for row in reversed(scores) if row["is_best"])
+    went = ", ".join(f"{name} from {best[key]:.2f} to {scores[-1][key]:.2f}" for key, name in FALLING.items())
+    return (
+        f"The discriminator is that of {frozen} and never changed. A generator then looks for whatever this one network scores "
+        "highest, real or not, and nobody tells it that the trick is old: its images become more alike and less real while its "
+        f"loss falls. Here the loss went from {steps[0]['generator_loss']:.2f} to {steps[-1]['generator_loss']:.2f}, and since "
+        f"epoch {best['epoch']} {went}. In a GAN the discriminator must keep learning, because the images that fool it are "
+        "what it has to learn next."
+    )
+
+
+def _write_last(page: Page) -> None:
+    """The end of a training whose best epoch, shown above, may lie far before it."""
+    pictures = page.trained.run.progress("samples")
+    if pictures:
+        epoch, path = pictures[-1]
+        last = panels([[("", np.asarray(Image.open(path)))]], title=f"After epoch {epoch}", alt=f"Samples after epoch {epoch}.")
+        page.picture("last", last, "What the last epoch made; the weights kept, and the samples above, are those of the best.")
 
 
 def _loss_words(relativistic: bool) -> str:
@@ -268,11 +291,48 @@ def _write_networks(page: Page) -> None:
     device = next(networks.generator.parameters()).device
     latents = torch.zeros(2, page.predictor.settings.model.latent_dim, device=device)
     told = (torch.zeros(2, dtype=torch.int64, device=device),) if page.predictor.class_names else ()
+    _write_wishes(page, networks)
     size, channels = (page.predictor.preprocessing[name] for name in ("size", "channels"))
     images = torch.zeros(2, channels, size, size, device=device)
     for name, network, given in (("generator", networks.generator, latents), ("discriminator", networks.discriminator, images)):
         drawn = trace(network, (given, *told))
         page.picture(name, network_picture(drawn, f"The {name}"), table=drawn.table())
+
+
+def _write_wishes(page: Page, networks: Networks) -> None:
+    """The chain at work: noise, what is made of it, and which pixels would have scored higher."""
+    seeds = range(COLUMNS)
+    latents, classes = latents_of(seeds, page.predictor.settings.model.latent_dim), page.predictor.classes(seeds)
+    device = next(networks.generator.parameters()).device
+    told = None if classes is None else classes.to(device)
+    with torch.no_grad():
+        made = networks.generator(latents.to(device), told)
+    made = made.clamp(-1, 1).requires_grad_(True)
+    scores = networks.discriminator(made, told)
+    (slopes,) = torch.autograd.grad(scores.sum(), made)
+    wishes = slopes.cpu() / slopes.abs().amax((1, 2, 3), keepdim=True).cpu().clamp(min=1e-12)
+    rows = [
+        [("", noise) for noise in _as_squares(latents)],
+        [
+            (f"score {score:+.1f}", one)
+            for score, one in zip(scores.tolist(), shown(as_bytes(made.detach().cpu())), strict=True)
+        ],
+        [("", one) for one in shown(as_bytes(wishes))],
+    ]
+    alt = "Noise, the image made of each, and for every pixel whether a lighter or a darker one would have scored higher."
+    caption = (
+        "Noise as dots, what the generator makes of it with the score of the discriminator, and what the discriminator asks "
+        "for: a light dot where a lighter pixel would score higher, a dark one where a darker pixel would. The last row, "
+        "followed back through the generator, is all that it learns from: it never sees a real image."
+    )
+    page.picture("chain", panels(rows, title="The chain", alt=alt, names=["noise", "made", "asked for"]), caption)
+
+
+def _as_squares(latents: Tensor) -> list[NDArray[np.uint8]]:
+    """Each noise as a square of dots, black at -2, white at 2."""
+    side = math.ceil(latents.shape[1] ** 0.5)
+    padded = torch.nn.functional.pad(latents, (0, side * side - latents.shape[1]))
+    return shown(as_bytes(padded.reshape(-1, 1, side, side) / 2))
 
 
 def _write_data(page: Page) -> None:

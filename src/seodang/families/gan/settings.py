@@ -14,7 +14,10 @@ class DataSettings(Settings):
     """Data: which images are learned from."""
 
     resize: int | None = Field(
-        None, ge=28, le=128, description="height and width that images are cut square and scaled to; none: they are that alike"
+        None,
+        ge=28,
+        le=128,
+        description="height and width that images are cut square and scaled to, a multiple of 4; none: they are that alike",
     )
     colour: Literal["grey", "rgb"] | None = Field(None, description="read all images so; none: they are alike already")
     conditional: bool | None = Field(
@@ -28,7 +31,7 @@ class ModelSettings(Settings):
     model: ModelName = Field("r3gan", description="relativistic and regularised, plain convolutions, or dense layers alone")
     latent_dim: int = Field(100, ge=1, le=4096, description="numbers of noise that an image is made from")
     base_channels: int | None = Field(
-        None, ge=4, le=512, description="channels at the full size, doubled at every halving up to 512; units of dense layers"
+        None, ge=4, le=512, description="channels at half the size, doubled at every halving up to 512; units of dense layers"
     )
 
 

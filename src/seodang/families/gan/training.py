@@ -24,6 +24,7 @@ from seodang.families.gan.model import build_networks
 from seodang.families.gan.settings import GanSettings
 from seodang.families.gan.source import ImageSource
 from seodang.families.gan.watching import GanWatch, noise_like
+from seodang.nn.averaging import Averaged
 
 TRAIN = "train"
 
@@ -62,10 +63,10 @@ def train_networks(context: StageContext[GanSettings, GanData]) -> Work:
     budget = Budget(
         training.epochs, training.seed, training.schedule, training.warmup_fraction, training.patience, training.steps
     )
-    return Work(learner, source, budget, watch(learner.averaged.mean, context))
+    return Work(learner, source, budget, watch(learner.averaged, context))
 
 
-def watch(averaged: nn.Module, context: StageContext[GanSettings, GanData]) -> GanWatch:
+def watch(averaged: Averaged[nn.Module], context: StageContext[GanSettings, GanData]) -> GanWatch:
     """What measures after every epoch, by the judge that chooses."""
     settings, data, device = context.settings, context.data, context.device
     judges = load_judges(settings, context.preprocessing, context.finished, device)
@@ -74,7 +75,9 @@ def watch(averaged: nn.Module, context: StageContext[GanSettings, GanData]) -> G
     reference = Reference(judges.choosing, images, device)
     hopeless = reference.fid(reference.see(noise_like(images)).features)
     classes = classes_like(context.preprocessing, range(count)) if settings.data.conditional else None
-    return GanWatch(averaged, reference, settings.model.latent_dim, classes, count, hopeless, device)
+    return GanWatch(
+        averaged.mean, reference, settings.model.latent_dim, classes, count, hopeless, lambda: averaged.steps, device
+    )
 
 
 def chosen(images: Tensor, count: int, purpose: str) -> Tensor:
@@ -102,11 +105,22 @@ def take_discriminator(discriminator: nn.Module, path: str) -> None:
         family = folder.settings()["family"]
         if family != "gan":
             raise RunError(f"{path} is a run of family {family}, not gan.")
-        restore_modules({"discriminator": discriminator}, folder.stage_weights(TRAIN))
-    except (RunError, RuntimeError, KeyError) as error:
-        reason = (
-            str(error).splitlines()[0].rstrip(".")
-            if isinstance(error, RunError)
-            else (f"its discriminator is of another model, size or number of classes; give the settings of {path}")
+        if not folder.finished:
+            raise RunError(f"it is unfinished; go on with `seodang resume {path}`.")
+        weights = folder.stage_weights(TRAIN)
+        _check_alike(discriminator, weights, path)
+        restore_modules({"discriminator": discriminator}, weights)
+    except RunError as error:
+        message = f"{{{setting}}} {path}: {str(error).removeprefix(f'{path}: ').rstrip('.')}."
+        raise SettingsError(message, settings=(setting,), value=path) from error
+
+
+def _check_alike(discriminator: nn.Module, weights: Mapping[str, Tensor], path: str) -> None:
+    """Raises: RunError: The weights of the other discriminator have other names or shapes."""
+    prefix = "modules/discriminator/"
+    theirs = {name.removeprefix(prefix): tuple(one.shape) for name, one in weights.items() if name.startswith(prefix)}
+    if theirs != {name: tuple(one.shape) for name, one in discriminator.state_dict().items()}:
+        raise RunError(
+            "its discriminator is of another model, size, number of channels or of classes; give the settings of "
+            f"{path}/settings.json."
         )
-        raise SettingsError(f"{{{setting}}} {path}: {reason}.", settings=(setting,), value=path) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 
 import torch
@@ -19,6 +19,7 @@ SHOWN = 64  # images of the picture of an epoch
 COLUMNS = 8
 COLLAPSED = 0.3  # of the variety of real images, or less
 LEAST_RECALL, GOOD_PRECISION = 0.02, 0.5  # few kinds of images that look real: without that they are only bad
+FIRST_STEPS = 300  # of a training, in which images are alike because they are not there yet
 
 
 class GanWatch(Validation):
@@ -31,6 +32,7 @@ class GanWatch(Validation):
         classes: Of the images to make, (images,), where the generator is conditional.
         count: How many are made.
         hopeless: The distance of plain noise: who is further away has diverged.
+        steps: How many steps were taken so far.
         device: Where to compute.
     """
 
@@ -45,9 +47,11 @@ class GanWatch(Validation):
         classes: Tensor | None,
         count: int,
         hopeless: float,
+        steps: Callable[[], int],
         device: Device,
     ) -> None:
         self.generator, self.reference, self.hopeless, self.device = generator, reference, hopeless, device
+        self.steps = steps
         self.latents, self.classes = latents_of(range(count), latent_dim), classes
         self.found: dict[str, float] = {}
 
@@ -69,15 +73,17 @@ class GanWatch(Validation):
     def alarms(self) -> Sequence[str]:
         """Collapse and divergence."""
         found = self.found
+        if self.steps() < FIRST_STEPS:
+            return ()
         if found["fid"] > self.hopeless:
             return (
                 f"diverged: images are further from the real ones ({found['fid']:.1f}) than plain noise ({self.hopeless:.1f}); "
-                "a lower --learning-rate or a higher --penalty helps",
+                "a lower learning rate may help",
             )
         if found["variety"] < COLLAPSED or (found["recall"] < LEAST_RECALL and found["precision"] > GOOD_PRECISION):
             return (
-                f"collapse: images differ from each other {found['variety']:.0%} as much as real ones do and cover "
-                f"{found['recall']:.0%} of them; with it goes a discriminator that wins too easily",
+                f"collapse: images differ from each other {found['variety']:.0%} as much as real ones do, and cover "
+                f"{found['recall']:.0%} of them",
             )
         return ()
 

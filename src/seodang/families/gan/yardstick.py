@@ -12,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from seodang.families.gan.training import chosen
+
 COMPONENTS, GAUSSIANS = 50, 20
 MOST_LEARNED = 10_000
 """Images that it is fitted to."""
@@ -28,7 +30,7 @@ class PixelMixture:
     """
 
     def __init__(self, images: Tensor) -> None:
-        some = images[:MOST_LEARNED]
+        some = chosen(images, MOST_LEARNED, "yardstick")
         flat = some.flatten(1).numpy().astype(np.float32)
         self.shape = tuple(images.shape[1:])
         self.pca = PCA(min(COMPONENTS, len(flat) - 1, flat.shape[1]), random_state=0, svd_solver="randomized").fit(flat)
