@@ -14,6 +14,7 @@ from seodang.core.learner import Work
 WARM_UP_STEPS, TIMED_STEPS = 3, 12
 TIMED_SECONDS = 8.0  # no more are spent on measuring
 SHARE = 0.97  # of the time is planned; the rest is for checkpoints
+MOST_EPOCHS = 10_000  # that can be set
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,10 @@ class Pace:
             steps, epochs: What was asked for otherwise, if anything.
         """
         fitting = self.steps_within(seconds)
-        taken = min((fitting, *filter(None, (steps, epochs and epochs * self.steps_of_epoch))))
+        taken = min((fitting, *filter(None, (steps, (epochs or MOST_EPOCHS) * self.steps_of_epoch))))
         why = f"{fitting:,} steps would fit into {minutes:g} min at {self}"
         if taken != fitting:
-            why += ", more than was asked for otherwise"
+            why += ", more than was asked for or can be taken otherwise"
         return taken, math.ceil(taken / self.steps_of_epoch), why
 
     def __str__(self) -> str:
