@@ -107,6 +107,23 @@ def test_piles_in_the_form_of_cyclegan_need_no_partners(tmp_path: Path) -> None:
     assert len(data.parts["train"].targets) + len(data.parts["validation"].targets) == 17
 
 
+@pytest.mark.parametrize("names", [("trainA", "trainB"), ("train/a", "train/b")])
+def test_a_training_part_alone_is_split(tmp_path: Path, names: tuple[str, str]) -> None:
+    data = read_data(str(sides(tmp_path, names=names)), settings())
+    assert sum(map(len, data.parts.values())) == 20 and all(len(part) for part in data.parts.values())
+    source, target = pair_of(data, "07")
+    assert torch.equal(source, as_kept(picture(7))) and torch.equal(target, as_kept(picture(1007)))
+
+
+def test_images_that_are_left_aside_and_strips_that_are_cut_are_noted(tmp_path: Path) -> None:
+    for part, start in (("train", 0), ("test", 50), ("more", 100)):
+        strips(tmp_path / part, 12, start)
+    write_png(tmp_path / "cover.png", picture(0))
+    notes = [f"{one.where}: {one.what}" for one in look(str(tmp_path), settings()).findings if one.severity == "note"]
+    assert f"{tmp_path.name}/: cover.png, more left aside" in notes
+    assert "train/: each image is cut in the middle: a is its left half, b its right one" in notes
+
+
 def test_equal_sources_stay_in_one_part(tmp_path: Path) -> None:
     strips(tmp_path, 30)
     for number in range(8):
@@ -299,6 +316,34 @@ def too_small(folder: Path) -> Path:
 @bad(r"targets names the answers already; leave out direction, or swap the folders", direction="b-to-a", targets="b")
 def turned_targets(folder: Path) -> Path:
     return sides(folder)
+
+
+@bad(
+    r": all images lie in photos/, sketches/, whose names do not say what they are; known are a/ and b/, .*; rename them, or "
+    "name the folder of the sources and give targets that of the answers"
+)
+def folders_of_other_names(folder: Path) -> Path:
+    return sides(folder, names=("sketches", "photos"))
+
+
+@bad(r"train: all images lie in photos/, sketches/, whose names do not say what they are")
+def parts_of_other_names(folder: Path) -> Path:
+    for part in ("train", "test"):
+        sides(folder / part, names=("sketches", "photos"))
+    return folder
+
+
+@bad(r": all images lie in pairs/, whose names .*; name .*pairs itself if it holds strips")
+def strips_further_down(folder: Path) -> Path:
+    strips(folder / "pairs")
+    return folder
+
+
+@bad(r": cover\.png lie beside train/; put them into train/, or name one folder alone")
+def images_beside_a_part(folder: Path) -> Path:
+    strips(folder / "train")
+    write_png(folder / "cover.png", picture(0))
+    return folder
 
 
 @bad(r"train/01, test/01: the same source in several parts; keep it in one of them")
