@@ -16,7 +16,7 @@ from seodang.families.translation.judges import CHOOSING, REPORTING, Judge, new_
 from seodang.families.translation.measures import input_itself, mean_target, measure
 from seodang.families.translation.pixels import Kind, as_numbers
 from seodang.families.translation.prediction import Translator, mirrored, network_answers
-from seodang.families.translation.showing import difference_map, shown
+from seodang.families.translation.showing import difference_map, narrowed, shown
 from seodang.families.translation.unet import TranslationUNet
 from seodang.families.translation.validation import TranslationValidation
 
@@ -220,6 +220,13 @@ def test_images_of_all_kinds_can_be_shown() -> None:
     assert shown(deep).tolist() == np.full((4, 4, 3), 128).tolist()
     assert shown(torch.zeros(4, 2, 2)).shape == (2, 2, 3)
     assert shown(np.full((3, 3), 9, np.uint8)).max() == 9
+
+
+def test_wide_pictures_are_narrowed_in_their_proportions() -> None:
+    small = picture(10, 40)
+    assert narrowed(small, 40) is small
+    wide = np.full((100, 1200, 3), 99, np.uint8)
+    np.testing.assert_array_equal(narrowed(wide, 600), np.full((50, 600, 3), 99, np.uint8))
 
 
 def test_differences_are_black_where_there_are_none_and_lightest_between_black_and_white() -> None:
