@@ -16,7 +16,7 @@ from seodang.core.errors import DataError, RunError, SettingsError
 from seodang.core.family import Evaluation, Family, Metric, Prepared, StageContext, Trained
 from seodang.core.run import FORMAT, RunFolder, list_runs
 from seodang.core.seeds import mix
-from seodang.core.settings import Settings, alternatives
+from seodang.core.settings import Settings, alternatives, whole_path
 from seodang.core.tensorboard import TensorBoardLog
 from seodang.core.trainer import Event, Finished, Warned, fit
 from seodang.core.values import Finding, Refused
@@ -80,10 +80,11 @@ def train(
         DivergedError: Training stays non-finite. MachineError: The machine refuses.
     """
     answers = families.load(family)
+    settings = answers.settings_type.with_whole_paths(settings)
     given = answers.settings_type.from_flat(settings)
     place = choose_device(device, precision, threads)
     _refuse_no_source(family, source, given)
-    source = str(Path(source).resolve()) if str(source) and Path(source).exists() else str(source)
+    source = whole_path(str(source))
     data = answers.read(source, given)
     prepared = answers.prepare(data, given)
     record = _settings_record(family, source, settings, prepared)
@@ -275,11 +276,19 @@ class Run:
 
         Args:
             source: A file, a folder or a named data set; None for the run's own test part.
-            **reading: Settings of how it is read, where that differs from the training data (`label_column=...`).
+            **reading: Settings of how it is read, where that differs from the training data (`label_column=...`), and which
+                files lie beside it (`masks=...`), which are never those of the training.
         """
         if source is not None:
-            return self._family.evaluate_source(self.predictor, str(source), self.settings.replaced(**reading))
+            return self._family.evaluate_source(self.predictor, str(source), self._settings_for_others(reading))
         return self._family.evaluate(self.predictor, self._data())
+
+    def _settings_for_others(self, reading: Mapping[str, Any]) -> Settings:
+        """The settings for another source, which has nothing to do with the files that the training's had beside it."""
+        wanted = families.reading(self.family)
+        beside = {leaf.name: leaf.default for leaf in self._family.settings_type.leaves() if leaf.is_path}
+        others = {name: default for name, default in beside.items() if name in wanted}
+        return self.settings.replaced(**{**others, **reading})
 
     def explain(self) -> Path:
         """Write the report into the run's `report/` and return its page."""

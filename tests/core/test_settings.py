@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -116,3 +117,21 @@ def test_markdown_table() -> None:
     assert "| `--dropout` | derived | at least 0 and below 1 | part switched off |" in table
     assert r"| `--mirrored` | false | true or false | flip \| mirror images |" in table
     assert [line for line in table if line.startswith("| `--patience` | none |")]
+
+
+class Files(Settings):
+    """What is read."""
+
+    extra: str | None = Field(None, description="a file", is_path=True, words=("own",))
+    title: str = Field("none", description="a name")
+
+
+def test_files_that_are_there_are_named_from_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.txt", "own"):
+        Path(name).touch()
+    whole = str(tmp_path.resolve() / "a.txt")
+    assert Files.with_whole_paths({"extra": "a.txt", "title": "a.txt"}) == {"extra": whole, "title": "a.txt"}
+    for value in ("own", "missing.txt", "", None, 3):
+        assert Files.with_whole_paths({"extra": value}) == {"extra": value}
+    assert Files.with_whole_paths({"unknown": "a.txt"}) == {"unknown": "a.txt"}  # refused later

@@ -15,6 +15,7 @@ import math
 import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
 
 from seodang.core.errors import SettingsError
@@ -35,6 +36,8 @@ def Field(  # noqa: N802 - it stands where the field's type would, as in datacla
     le: float | None = None,
     lt: float | None = None,
     read_by: Mapping[str, tuple[str, ...]] | None = None,
+    is_path: bool = False,
+    words: tuple[str, ...] = (),
 ) -> Any:
     """Declare one setting.
 
@@ -44,9 +47,17 @@ def Field(  # noqa: N802 - it stands where the field's type would, as in datacla
         ge, gt:      Least value, and the value it must be above.
         le, lt:      Greatest value, and the value it must be below.
         read_by:     Values of other settings with which alone it is read: given with others, it is refused.
+        is_path:     Whether it names a file or a folder.
+        words:       Values of such a setting that name none.
     """
     limits = {name: value for name, value in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if value is not None}
-    metadata = {"description": description, "limits": limits, "read_by": dict(read_by or {})}
+    metadata = {
+        "description": description,
+        "limits": limits,
+        "read_by": dict(read_by or {}),
+        "is_path": is_path,
+        "words": words,
+    }
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -65,6 +76,10 @@ class Leaf:
     limits: Mapping[str, float]
     description: str
     read_by: Mapping[str, tuple[str, ...]]
+    is_path: bool
+    """Whether it names a file or a folder."""
+    words: tuple[str, ...]
+    """Values of such a setting that name none."""
 
     @classmethod
     def of(cls, field: dataclasses.Field[Any], hint: Any, group: str) -> Leaf:
@@ -198,6 +213,15 @@ class Settings:
         settings._refuse_unread(given, leaves)
         return settings
 
+    @classmethod
+    def with_whole_paths(cls, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Given values in which files and folders that are there are named from the root: a run needs them again elsewhere."""
+        paths = {leaf.name: leaf.words for leaf in cls.leaves() if leaf.is_path}
+        return {
+            name: whole_path(value) if isinstance(value, str) and name in paths and value not in paths[name] else value
+            for name, value in given.items()
+        }
+
     def to_flat(self) -> dict[str, Any]:
         """Every setting by its name."""
         flat = {}
@@ -257,6 +281,11 @@ class TrainingSettings(Settings):
         None, ge=1, description="epochs without a better validation score before stopping; none: never"
     )
     seed: int = Field(0, ge=0, lt=2**31, description="start of every random choice")
+
+
+def whole_path(named: str) -> str:
+    """A file or folder as it is found from any other; what names none that is there stays as it is."""
+    return str(Path(named).resolve()) if named and Path(named).exists() else named
 
 
 def alternatives(words: Sequence[str]) -> str:

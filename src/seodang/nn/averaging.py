@@ -22,7 +22,7 @@ class Averaged(Generic[N]):
     Args:
         network: The one that learns.
         kept: Share of the mean so far that stays at each look.
-        every: Steps between two looks at the weights: each look reads all of them.
+        every: Steps between two looks at the weights: each look reads all of them. Before the first, each step is looked at.
     """
 
     def __init__(self, network: N, kept: float, every: int = 1) -> None:
@@ -34,8 +34,9 @@ class Averaged(Generic[N]):
         """A step was taken."""
         self.steps += 1
         looks, rest = divmod(self.steps, self.every)
-        if rest:
+        if rest and looks:
             return
+        looks = looks or self.steps  # until the first look that is due: a short training would predict with what it began with
         share = min(self.kept, (looks - 1) / (looks + RECENT))
         now = [parameter.detach() for parameter in self.network.parameters()]
         means: list[Tensor] = list(self.mean.parameters())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 import seodang
 from seodang.cli.main import main
+from seodang.core.errors import DataError
 from seodang.data.images import read_image, write_png
 
 Command = Callable[..., tuple[int, str, str]]
@@ -145,3 +147,20 @@ def test_the_report_shows_best_median_and_worst(run: seodang.Run) -> None:
     for words in ("best", "median", "worst", "missed", "Confidence", "Filters of the first convolution", "pixels away"):
         assert words.lower() in page.lower(), words
     assert {"network.png", "training.png"} <= {path.name for path in (run.path / "report").rglob("*.png")}
+
+
+def test_masks_elsewhere_are_found_from_any_folder_and_are_not_those_of_other_images(
+    run: seodang.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cells = Path(run.folder.settings()["source"])
+    for kind in ("images", "masks"):
+        shutil.copytree(cells / kind, tmp_path / f"own-{kind}")
+    small = {"base_channels": 4, "depth": 2, "patch_size": 32, "epochs": 1}
+    own = seodang.train("segmentation", "own-images", masks="own-masks", runs=tmp_path / "runs", threads=1, **small)
+    monkeypatch.chdir(tmp_path / "runs")
+    assert own.folder.settings()["given"]["masks"] == str(tmp_path.resolve() / "own-masks")
+    assert own.evaluate().rows == own.evaluation["rows"]
+    with pytest.raises(DataError, match=r"expected images/ and masks/ in it, got .*; name the folder of masks by masks"):
+        own.evaluate(tmp_path / "own-images")
+    assert own.evaluate(tmp_path / "own-images", masks=str(tmp_path / "own-masks")).rows == 20

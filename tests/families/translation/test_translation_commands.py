@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,19 @@ def unpaired(tmp_path_factory: pytest.TempPathFactory) -> seodang.Run:
     folder = tmp_path_factory.mktemp("unpaired")
     settings = {"unpaired": True, "base_channels": 4, "epochs": 1, "batch_size": 8, "judge_steps": 2}
     return seodang.train("translation", write_piles(folder / "piles", 60, bits=16), runs=folder / "runs", threads=1, **settings)
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory: pytest.TempPathFactory) -> seodang.Run:
+    """Learned from sketches whose answers lie in another folder, both named from where they are."""
+    folder, random = tmp_path_factory.mktemp("beside"), np.random.default_rng(0)
+    for number in range(30):
+        for name, half in zip(("sketches", "drawings"), np.split(strip(random), 2, 1), strict=True):
+            (folder / name).mkdir(exist_ok=True)
+            write_png(folder / name / f"{number:02}.png", half)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return seodang.train("translation", "sketches", targets="drawings", runs=folder / "runs", threads=1, **smoke())
 
 
 @pytest.fixture
@@ -134,6 +148,17 @@ def test_check_says_what_there_is(command: Command, tmp_path: Path) -> None:
     assert code == 2 and out.startswith("error: plans/odd.png: 63 x 32 pixels; expected two images of one size side by side")
 
 
+def test_check_tells_what_training_would_refuse(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    for number in range(12):
+        write_png(tmp_path / "plans" / f"{number}.png", strip(np.random.default_rng(number), 34))
+    code, out, _ = command("check", "translation", "plans")
+    what = "Images have 34 x 34 pixels, and the network halves them 2 times: expected multiples of 4 (2 ** 2). Give --resize 32"
+    assert code == 2 and out.startswith(f"error: plans: {what}\n")
+    assert command("train", "translation", "plans")[::2] == (2, f"seodang: {what}.\n")
+    assert command("check", "translation", "plans", "--resize", "32")[0] == 0
+
+
 def test_refusals_are_one_line(command: Command, tmp_path: Path) -> None:
     write_strips(tmp_path / "plans", 12)
     code, _, err = command("train", "translation", "plans", "--depth", "6")
@@ -184,6 +209,44 @@ def test_other_pairs_are_measured_and_those_learned_from_counted(run: seodang.Ru
         run.evaluate(grey)
 
 
+def test_other_pairs_cannot_be_resized_and_are_told_what_is_wrong_with_their_sizes(run: seodang.Run, tmp_path: Path) -> None:
+    mixed = write_strips(tmp_path / "mixed", 4)
+    write_png(mixed / "large.png", strip(np.random.default_rng(0), 48))
+    with pytest.raises(DataError, match=r"bring all to one size of 16 to 1024 pixels: resize stays as it was in training"):
+        run.evaluate(mixed)
+
+
+def test_a_run_finds_its_targets_from_any_folder(beside: seodang.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    record = beside.folder.settings()
+    assert record["given"]["targets"] == record["resolved"]["targets"] == str(Path(record["source"]).with_name("drawings"))
+    assert beside.evaluate().rows == beside.evaluation["rows"]
+
+
+def test_other_sources_have_other_targets(beside: seodang.Run, tmp_path: Path) -> None:
+    shutil.copytree(beside.folder.settings()["source"], tmp_path / "new")
+    with pytest.raises(DataError, match="new: this run learned from a folder whose answers lie in another; give targets the"):
+        beside.evaluate(tmp_path / "new")
+    assert beside.evaluate(tmp_path / "new", targets=beside.folder.settings()["given"]["targets"]).rows == 30
+    shutil.copytree(tmp_path / "new", tmp_path / "both" / "a")
+    shutil.copytree(beside.folder.settings()["given"]["targets"], tmp_path / "both" / "b")
+    assert beside.evaluate(tmp_path / "both").rows == 30
+
+
+def test_two_folders_need_no_direction_whichever_half_was_learned_from(
+    run: seodang.Run, beside: seodang.Run, tmp_path: Path
+) -> None:
+    turned = tmp_path / "turned"
+    shutil.copytree(run.path, turned)
+    record = json.loads((turned / "settings.json").read_text())
+    record["resolved"]["direction"] = "b-to-a"
+    (turned / "settings.json").write_text(json.dumps(record))
+    source, targets = (beside.folder.settings()[part] for part in ("source", "given"))
+    assert seodang.load(turned).evaluate(source, targets=targets["targets"]).rows == 30
+    with pytest.raises(DataError, match="targets names the answers already; leave out direction"):
+        run.evaluate(source, targets=targets["targets"], direction="b-to-a")
+
+
 def test_an_exported_model_answers_and_measures_the_same(run: seodang.Run, command: Command) -> None:
     pytest.importorskip("onnxruntime")
     run.export()
@@ -201,8 +264,6 @@ def test_an_exported_model_answers_and_measures_the_same(run: seodang.Run, comma
 
 
 def test_a_damaged_checkpoint_is_said_to_be_one(run: seodang.Run, tmp_path: Path) -> None:
-    import shutil
-
     copied = tmp_path / "copied"
     shutil.copytree(run.path, copied)
     path = copied / "checkpoints" / "train-best.safetensors"
@@ -260,3 +321,12 @@ def test_minutes_become_steps_and_the_judges_take_a_part_of_them(tmp_path: Path,
     assert reasons["judge_steps"] == "of each of the two judges, which take 10% of the time at most"
     assert reasons["steps"].endswith("; 30 s of them for the judges")
     assert paced(judge_steps=500)[0].training.judge_steps == 500
+
+
+def test_the_epochs_of_the_minutes_stay_within_their_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    family, device = families.load("translation"), Device("cpu", "f32", 1, "a test")
+    monkeypatch.setattr(pacing, "measured_pace", lambda work, seed: Pace(1e-5, 0.0, 1))
+    settings = TranslationSettings.from_flat({"minutes": 5.0, "base_channels": 4})
+    data = family.read(str(write_strips(tmp_path / "plans", 20)), settings)
+    found = family.pace(family.prepare(data, settings), data, device).settings.training
+    assert (found.epochs, found.steps) == (10_000, 10_000)

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from seodang import families
 from seodang.core.errors import DataError, SettingsError
 from seodang.data.images import read_image, write_png
+from seodang.data.splits import PARTS
 from seodang.families.translation import data as data_module
 from seodang.families.translation.batches import Straying, TranslationSource
-from seodang.families.translation.data import TranslationData, look, read_data, read_others
+from seodang.families.translation.data import Part, TranslationData, look, read_data, read_others
 from seodang.families.translation.derive import prepare
 from seodang.families.translation.pixels import Kind, as_numbers, middle_square, to_pixels, to_tensor
 from seodang.families.translation.settings import TranslationSettings
@@ -105,6 +107,23 @@ def test_piles_in_the_form_of_cyclegan_need_no_partners(tmp_path: Path) -> None:
     assert (len(data.parts["test"].sources), len(data.parts["test"].targets)) == (5, 3)
     assert len(data.parts["train"].sources) + len(data.parts["validation"].sources) == 14
     assert len(data.parts["train"].targets) + len(data.parts["validation"].targets) == 17
+
+
+@pytest.mark.parametrize("names", [("trainA", "trainB"), ("train/a", "train/b")])
+def test_a_training_part_alone_is_split(tmp_path: Path, names: tuple[str, str]) -> None:
+    data = read_data(str(sides(tmp_path, names=names)), settings())
+    assert sum(map(len, data.parts.values())) == 20 and all(len(part) for part in data.parts.values())
+    source, target = pair_of(data, "07")
+    assert torch.equal(source, as_kept(picture(7))) and torch.equal(target, as_kept(picture(1007)))
+
+
+def test_images_that_are_left_aside_and_strips_that_are_cut_are_noted(tmp_path: Path) -> None:
+    for part, start in (("train", 0), ("test", 50), ("more", 100)):
+        strips(tmp_path / part, 12, start)
+    write_png(tmp_path / "cover.png", picture(0))
+    notes = [f"{one.where}: {one.what}" for one in look(str(tmp_path), settings()).findings if one.severity == "note"]
+    assert f"{tmp_path.name}/: cover.png, more left aside" in notes
+    assert "train/: each image is cut in the middle: a is its left half, b its right one" in notes
 
 
 def test_equal_sources_stay_in_one_part(tmp_path: Path) -> None:
@@ -301,6 +320,43 @@ def turned_targets(folder: Path) -> Path:
     return sides(folder)
 
 
+@bad(
+    r": all images lie in photos/, sketches/, whose names do not say what they are; known are a/ and b/, .*; rename them, or "
+    "name the folder of the sources and give targets that of the answers"
+)
+def folders_of_other_names(folder: Path) -> Path:
+    return sides(folder, names=("sketches", "photos"))
+
+
+@bad(r"train: all images lie in photos/, sketches/, whose names do not say what they are")
+def parts_of_other_names(folder: Path) -> Path:
+    for part in ("train", "test"):
+        sides(folder / part, names=("sketches", "photos"))
+    return folder
+
+
+@bad(r": all images lie in pairs/, whose names .*; name .*pairs itself if it holds strips")
+def strips_further_down(folder: Path) -> Path:
+    strips(folder / "pairs")
+    return folder
+
+
+@bad(r": cover\.png lie beside train/; put them into train/, or name one folder alone")
+def images_beside_a_part(folder: Path) -> Path:
+    strips(folder / "train")
+    write_png(folder / "cover.png", picture(0))
+    return folder
+
+
+@bad(r": images of different sizes \(2 of 16 x 16, 2 of 17 x 16, 2 of 18 x 16 and 9 more\), where all must have one")
+def many_sizes(folder: Path) -> Path:
+    for side in "ab":
+        (folder / side).mkdir()
+        for number in range(12):
+            write_png(folder / side / f"{number:02}.png", picture(number, 16, 16 + number))
+    return folder
+
+
 @bad(r"train/01, test/01: the same source in several parts; keep it in one of them")
 def leaked(folder: Path) -> Path:
     strips(folder / "train", 12)
@@ -319,26 +375,86 @@ def test_bad_images_are_refused_in_one_line(tmp_path: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_the_command_that_tells_all_has_the_flags_that_were_given(tmp_path: Path) -> None:
+    source = two_faults(tmp_path / "two words")
+    message = r"\(1 more: seodang check translation '.*two words' --direction b-to-a --resize 16\)$"
+    with pytest.raises(DataError, match=message):
+        read_data(str(source), settings(direction="b-to-a", resize=16))
+
+
+def test_a_damaged_first_image_is_one_of_the_faults(tmp_path: Path) -> None:
+    sides(tmp_path)
+    for name in ("00.png", "05.png"):
+        (tmp_path / "a" / name).write_bytes(b"")
+    errors = [finding.where for finding in look(str(tmp_path), settings()).findings if finding.severity == "error"]
+    assert errors == ["a/00.png", "a/05.png"]
+
+
 def test_what_would_not_fit_into_memory_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data_module, "MOST_BYTES", 1 << 16)
-    message = r"40 images of 32 x 32 pixels take 0\.0 GiB of memory; at most 0 GiB are kept\. Give resize a smaller size"
+    message = (
+        r"20 sources of 32 x 32 pixels and 20 targets of 32 x 32 pixels take 0\.0 GiB of memory; at most 0 GiB are kept; "
+        "give resize a smaller size, or fewer images"
+    )
     with pytest.raises(DataError, match=message):
         read_data(str(strips(tmp_path)), settings())
+    with pytest.raises(DataError, match="are kept; give fewer images"):
+        read_others(str(tmp_path), settings())
 
 
-def test_sizes_that_cannot_be_halved_so_often_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    for number in range(8):
-        for side in "ab":
-            write_png(tmp_path / side / f"{number}.png", picture(number, 40, 36))
-    data = read_data(str(tmp_path), settings())
-    message = r"Images have 36 x 40 pixels, and the network halves them 3 times: expected multiples of 8 \(2 \*\* 3\)\. Give "
-    with pytest.raises(SettingsError, match=message + "resize 32, or lower depth"):
-        prepare(data, settings())
-    assert prepare(data, settings(depth=2)).settings.model.depth == 2
-    with pytest.raises(SettingsError, match=r"discriminator_halvings of 4 leaves 2 of 36 pixels, at least 3 are needed; lower"):
-        prepare(data, settings(depth=2, discriminator_halvings=4))
+def test_each_side_takes_its_own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for side, kind in {"a": {"channels": 1}, "b": {"channels": 3, "bits": 16}}.items():
+        (tmp_path / side).mkdir()
+        for number in range(8):
+            write_png(tmp_path / side / f"{number}.png", picture(number, **kind))
+    taken = 8 * SIDE**2 * (1 + 3 * 4)
+    monkeypatch.setattr(data_module, "MOST_BYTES", taken)
+    read_data(str(tmp_path), settings())
+    monkeypatch.setattr(data_module, "MOST_BYTES", taken - 1)
+    with pytest.raises(DataError, match="8 sources of 32 x 32 pixels and 8 targets"):
+        read_data(str(tmp_path), settings())
+
+
+def data_of(height: int, width: int, count: int = 3) -> TranslationData:
+    """Black images of a size, in each part."""
+    images, names = torch.zeros(count, 1, height, width, dtype=torch.uint8), tuple(map(str, range(count)))
+    part = Part(names, images, images, names, Kind(1, 8), Kind(1, 8))
+    return TranslationData("black", dict.fromkeys(PARTS, part), "", ())
+
+
+@pytest.mark.parametrize(
+    ("size", "depth"),
+    [((16, 16), 2), ((128, 128), 5), ((256, 256), 6), ((200, 200), 3), ((100, 100), 2), ((300, 300), 2), ((400, 600), 3)],
+)
+def test_images_are_halved_as_often_as_they_can_be(size: tuple[int, int], depth: int) -> None:
+    assert prepare(data_of(*size), settings()).settings.model.depth == depth
+
+
+def test_what_could_be_halved_oftener_is_told() -> None:
+    reason = prepare(data_of(200, 200), settings()).reasons["depth"]
+    assert reason == "200 x 200 pixels can be halved no oftener; 192 x 192 could, 5 times"
+
+
+@pytest.mark.parametrize(
+    ("size", "given", "message"),
+    [
+        ((250, 250), {}, r"have 250 x 250 pixels, .* 2 times: expected multiples of 4 \(2 \*\* 2\)\. Give resize 256\.$"),
+        ((35, 40), {}, r"have 40 x 35 pixels, .* 2 times: expected multiples of 4 \(2 \*\* 2\)\. Give resize 32\.$"),
+        ((40, 36), {"depth": 3}, r"36 x 40 pixels, .* 3 times: .* of 8 \(2 \*\* 3\)\. Give resize 32, or lower depth\.$"),
+        ((50, 50), {"unpaired": True}, r"2 times: expected multiples of 4 \(2 \*\* 2\)\. Give resize 48\.$"),
+        ((36, 36), {"discriminator_halvings": 4}, "discriminator_halvings of 4 leaves 2 of 36 pixels, at least 3 are"),
+    ],
+)
+def test_sizes_that_cannot_be_halved_so_often_are_refused(size: tuple[int, int], given: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        prepare(data_of(*size), settings(**given))
+
+
+def test_epochs_that_are_derived_stay_within_their_bound() -> None:
+    found = prepare(data_of(16, 16), settings())
+    assert found.settings.training.epochs == 10_000
+    assert found.reasons["epochs"] == "the most there are; 12,000 steps would need 12,000"
+    assert prepare(data_of(16, 16), settings(steps=9_000)).settings.training.epochs == 9_000
 
 
 def test_settings_of_the_other_way_of_learning_are_refused(tmp_path: Path) -> None:
@@ -360,6 +476,8 @@ def test_unpaired_images_need_equally_many_channels(tmp_path: Path) -> None:
         DataError, match="sources have 1 channel of 8 bits, targets 3 channels of 8 bits; unpaired images need eq"
     ):
         prepare(data, settings(unpaired=True))
+    first = families.load("translation").check(str(tmp_path), settings(unpaired=True))[0]
+    assert first.severity == "error" and first.what.startswith("sources have 1 channel of 8 bits, targets 3 channels of 8 bits")
 
 
 def test_derived_settings_fit_the_size(tmp_path: Path) -> None:

@@ -182,6 +182,14 @@ def test_a_state_goes_on_where_it_was_taken(make: Callable[[], AnyLearner]) -> N
     assert other.averaged.steps == 3
 
 
+@BOTH
+def test_what_predicts_has_learned_from_the_first_step_on(make: Callable[[], AnyLearner]) -> None:
+    learner = make()
+    untrained = bytes_of(learner.averaged.mean)
+    learner.update(batch())
+    assert bytes_of(learner.averaged.mean) == bytes_of(learner.generator) != untrained
+
+
 def test_a_translation_of_colours_is_learned_from_pairs() -> None:
     """Answers to new images: targets are sources with red and blue swapped."""
     learner = paired(2e-3)

@@ -16,7 +16,7 @@ from seodang.families.translation.judges import CHOOSING, REPORTING, Judge, new_
 from seodang.families.translation.measures import input_itself, mean_target, measure
 from seodang.families.translation.pixels import Kind, as_numbers
 from seodang.families.translation.prediction import Translator, mirrored, network_answers
-from seodang.families.translation.showing import difference_map, shown
+from seodang.families.translation.showing import difference_map, narrowed, shown
 from seodang.families.translation.unet import TranslationUNet
 from seodang.families.translation.validation import TranslationValidation
 
@@ -76,11 +76,25 @@ def test_images_come_to_the_scale_of_those_learned_from_and_answers_back() -> No
     assert seen == [(32, 48), (64, 96)]
 
 
+def test_sizes_are_judged_at_the_scale_of_those_learned_from() -> None:
+    resized = Translator(lambda sources: sources, 8, COLOUR, COLOUR, 32)
+    for size in ((100, 4000), (5, 7)):
+        flat = np.full((*size, 3), 77, np.uint8)
+        np.testing.assert_array_equal(resized.pixels(flat), flat)
+    message = r"it has 4000 x 20 pixels, 6400 x 32 at the scale of those learned from; sides of 16 to 2048 are translated: cut"
+    with pytest.raises(DataError, match=message):
+        resized.pixels(picture(20, 4000))
+    with pytest.raises(DataError, match="it has 5 x 0 pixels; sides of 16 to 2048"):
+        resized.pixels(picture(0, 5))
+
+
 @pytest.mark.parametrize(
     ("image", "message"),
     [
-        (picture(15, 40), r"it has 40 x 15 pixels; sides of 16 to 2048 are translated"),
-        (picture(16, 2049), r"it has 2049 x 16 pixels; sides of 16 to 2048"),
+        (picture(15, 40), r"it has 40 x 15 pixels; sides of 16 to 2048 are translated: scale it up"),
+        (picture(16, 2049), r"it has 2049 x 16 pixels; sides of 16 to 2048 are translated: cut it into pieces, or"),
+        (picture(20, 20, Kind(4, 8)), r"it has 4 channels \(transparency\); this run takes 3: save it without transparency"),
+        (picture(20, 20, Kind(4, 16)), r"it has 4 channels of 16 bits, and those that were learned from 3 channels of 8 bits"),
         (
             picture(20, 20, GREY),
             r"it has 1 channel of 8 bits, and those that were learned from 3 channels of 8 bits; save it like",
@@ -220,6 +234,13 @@ def test_images_of_all_kinds_can_be_shown() -> None:
     assert shown(deep).tolist() == np.full((4, 4, 3), 128).tolist()
     assert shown(torch.zeros(4, 2, 2)).shape == (2, 2, 3)
     assert shown(np.full((3, 3), 9, np.uint8)).max() == 9
+
+
+def test_wide_pictures_are_narrowed_in_their_proportions() -> None:
+    small = picture(10, 40)
+    assert narrowed(small, 40) is small
+    wide = np.full((100, 1200, 3), 99, np.uint8)
+    np.testing.assert_array_equal(narrowed(wide, 600), np.full((50, 600, 3), 99, np.uint8))
 
 
 def test_differences_are_black_where_there_are_none_and_lightest_between_black_and_white() -> None:

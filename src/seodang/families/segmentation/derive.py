@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
+from seodang.core.pacing import MOST_EPOCHS
 from seodang.families.segmentation.data import Seen, SegmentationData
 from seodang.families.segmentation.scaling import Moments
 from seodang.families.segmentation.settings import SegmentationSettings
@@ -43,7 +44,8 @@ def prepare(data: SegmentationData, settings: SegmentationSettings) -> Prepared[
     batch = flat["batch_size"] or int(np.clip(BATCH_PIXELS[place] // patch**2, LEAST_BATCH, MOST_BATCH))
     cut = sum(int(np.ceil(np.sqrt(-(-one.shape[0] // patch) * -(-one.shape[1] // patch)))) for one in train)
     plan = -(-cut // batch)
-    epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
+    wanted = max(1, -(-(flat["steps"] or STEPS) // plan))
+    epochs = flat["epochs"] or (None if flat["minutes"] else min(wanted, MOST_EPOCHS))
     rarest = float(shares[shares > 0].min())
     moments = fit_moments(train)
     whole = Moments.together(moments, (heights * widths).astype(np.float64))

@@ -12,7 +12,7 @@ ModelName = Literal["unet", "unet-small"]
 class DataSettings(Settings):
     """Data: which mask belongs to which image, and what it means."""
 
-    masks: str | None = Field(None, description="folder of the masks, where it is not masks/ beside images/")
+    masks: str | None = Field(None, description="folder of the masks, where it is not masks/ beside images/", is_path=True)
     class_names: tuple[str, ...] = Field((), description="names of the classes by rising value, the background first")
     ignored_value: int | None = Field(
         None, ge=0, le=16_777_215, description="value of mask pixels of which nothing is known; 255 behind class numbers"

@@ -21,6 +21,8 @@ class DataSettings(Settings):
     unlabelled: str | None = Field(
         None,
         description="file of texts without labels to learn from as well; 'own' takes those that come with a named data set",
+        is_path=True,
+        words=("own",),
         read_by={"model": ("best",)},
     )
 
@@ -57,6 +59,7 @@ class ModelSettings(Settings):
     embedding: str | None = Field(
         None,
         description="run of words, or file in word2vec's format, whose vectors the embedding starts from; none: at random",
+        is_path=True,
         read_by={"model": NETWORKS},
     )
     hidden_size: int = Field(

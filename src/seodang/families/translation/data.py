@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,7 @@ from seodang.data.records import counted, listed
 from seodang.data.splits import PARTS, complete_parts
 from seodang.families.translation.piles import Found, Piles, View, find_piles
 from seodang.families.translation.pixels import Kind, middle_square, to_tensor
-from seodang.families.translation.settings import TranslationSettings
+from seodang.families.translation.settings import DataSettings, TranslationSettings
 
 MOST_BYTES = 4 << 30
 """Of all images together, which stay in memory; more are refused."""
@@ -33,6 +35,8 @@ FEWEST_OF_PILE = 2  # images that can be compared as a crowd
 FEWEST_TESTED = 5  # images tell little about others when they are fewer
 SAME_SHAPE = 0.02  # part by which the proportions of a pair may differ where both are resized
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
+RESIZED = "give {resize} the size that all are to have"
+SCALED = f"bring all to one size of {LEAST_SIDE} to {MOST_SIDE} pixels: {{resize}} stays as it was in training"
 
 
 class Picture(NamedTuple):
@@ -120,8 +124,15 @@ class Looked:
 
     pictures: Mapping[str, Sides]
     findings: tuple[Finding, ...]
+    strips: bool
+    """Whether two of them are in one file."""
     name: str = ""
     licence: str = ""
+
+    @property
+    def errors(self) -> list[Finding]:
+        """What stops training."""
+        return [finding for finding in self.findings if finding.severity == "error"]
 
 
 def read_data(source: str, settings: TranslationSettings) -> TranslationData:
@@ -130,21 +141,32 @@ def read_data(source: str, settings: TranslationSettings) -> TranslationData:
     Raises: DataError: The first thing that is wrong; `check` tells all.
     """
     looked = look(source, settings)
-    refuse_errors(looked.findings, source)
-    unpaired = settings.data.unpaired
-    split = split_pictures(looked.pictures, unpaired)
+    refuse_errors(looked.errors, source, settings)
+    return put_together(looked, source, settings)
+
+
+def put_together(looked: Looked, source: str, settings: TranslationSettings) -> TranslationData:
+    """The images of a source without errors, split."""
+    split = split_pictures(looked.pictures, settings.data.unpaired)
     parts = {part: _stacked(*split[part]) for part in PARTS}
     notes = tuple(f"{finding.where}: {finding.what}" for finding in looked.findings if finding.severity != "error")
     return TranslationData(looked.name or Path(source).name, parts, _digest(split), notes, looked.licence)
 
 
-def read_others(source: str, settings: TranslationSettings) -> Part:
+def read_others(source: str, settings: TranslationSettings, *, strips: bool = True) -> Part:
     """All images of another source, to measure on.
 
+    Args: strips: Whether two of them may be in one file; in a named data set they may.
     Raises: DataError: Something is wrong with one of them.
     """
-    looked = look(source, settings, splitting=False)
-    refuse_errors(looked.findings, source)
+    looked = look(source, settings, training=False)
+    if looked.strips and not strips and not looked.name:
+        raise DataError(
+            f"{source}: this run learned from a folder whose answers lie in another; give {{targets}} the folder of the "
+            "answers to these",
+            settings=("targets",),
+        )
+    refuse_errors(looked.errors, source, settings)
     sources = [picture for pictures, _ in looked.pictures.values() for picture in pictures]
     targets = [picture for _, pictures in looked.pictures.values() for picture in pictures]
     if settings.data.unpaired and min(len(sources), len(targets)) < FEWEST_OF_PILE:
@@ -153,42 +175,54 @@ def read_others(source: str, settings: TranslationSettings) -> Part:
     return _stacked(sources, targets)
 
 
-def refuse_errors(findings: Sequence[Finding], source: str) -> None:
-    """Raises: DataError: There is an error among the findings; names the first."""
-    errors = [finding for finding in findings if finding.severity == "error"]
+def refuse_errors(errors: Sequence[Finding], source: str, settings: TranslationSettings) -> None:
+    """Raises: DataError: There is an error; names the first, and how to see all."""
     if not errors:
         return
-    more = f" ({len(errors) - 1:,} more: seodang check translation {source})" if len(errors) > 1 else ""
+    more = f" ({len(errors) - 1:,} more: {_check_command(source, settings.data)})" if len(errors) > 1 else ""
     first = errors[0]
     what = f"{first.where}: {first.what}; {first.fix}{more}" if first.fix else f"{first.where}: {first.what}{more}"
     raise DataError(what, settings=("resize",))
 
 
-def look(source: str, settings: TranslationSettings, *, splitting: bool = True) -> Looked:
+def _check_command(source: str, settings: DataSettings) -> str:
+    """What tells all that is wrong, as it is typed."""
+    words = ["seodang", "check", "translation", source]
+    for leaf in settings.leaves():
+        value = getattr(settings, leaf.name)
+        if value != leaf.default:
+            words += [f"--{leaf.name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    return shlex.join(words)
+
+
+def look(source: str, settings: TranslationSettings, *, training: bool = True) -> Looked:
     """Read every image once.
 
-    Args: splitting: Whether they are to be split, so that a few are too few.
+    Args: training: Whether they are to be learned from, so that a few are too few and settings may be changed for them.
     Raises: DataError: There are none.
     """
     found = find_piles(source, settings.data)
-    _check_room(found, settings.data.resize)
+    fix = RESIZED if training else SCALED
+    remedy = "give {resize} a smaller size, or fewer images" if training else "give fewer images"
+    _check_room(found, settings.data.resize, remedy)
     findings = list(found.findings)
     pictures: dict[str, Sides] = {}
     for part, piles in found.parts.items():
-        read, wrong = _read_piles(piles, settings.data.resize, settings.data.unpaired)
+        read, wrong = _read_piles(piles, settings.data.resize, settings.data.unpaired, fix)
         findings += wrong
         pictures[part] = read
     sources, targets = ([picture for piles in pictures.values() for picture in piles[side]] for side in (0, 1))
     findings += _unlike(sources, "sources")
     findings += _unlike(targets, "targets")
     if sources and targets:
-        findings += _sizes([*sources, *targets])
+        findings += _sizes([*sources, *targets], fix)
         findings += _twins(pictures)
         findings.append(Finding("note", source, _described(sources, targets, settings.data.unpaired)))
-        if splitting:
+        if training:
             findings += _too_few(pictures, settings.data.unpaired, source)
     ordered = tuple(sorted(findings, key=lambda one: ("error", "warning", "note").index(one.severity)))
-    return Looked(pictures, ordered, found.name, found.licence)
+    strips = any(view.half != "whole" for piles in found.parts.values() for view in piles.sources)
+    return Looked(pictures, ordered, strips, found.name, found.licence)
 
 
 def split_pictures(pictures: Mapping[str, Sides], unpaired: bool) -> dict[str, Sides]:
@@ -204,21 +238,33 @@ def split_pictures(pictures: Mapping[str, Sides], unpaired: bool) -> dict[str, S
     return {part: (tuple(pair.source for pair in some), tuple(pair.target for pair in some)) for part, some in split.items()}
 
 
-def _check_room(found: Found, resize: int | None) -> None:
-    """Raises: DataError: More than `MOST_BYTES` would stay in memory, as the first image tells."""
-    views = [view for piles in found.parts.values() for side in piles for view in side]
-    first = read_image(views[0].file)
-    height, width = (resize, resize) if resize else (first.shape[0], first.shape[1] // (1 if views[0].half == "whole" else 2))
-    each = height * width * first.shape[2] * (1 if first.dtype == np.uint8 else 4)
-    if each * len(views) > MOST_BYTES:
+def _check_room(found: Found, resize: int | None, remedy: str) -> None:
+    """Raises: DataError: More than `MOST_BYTES` would stay in memory, as the first image of each side tells."""
+    taken, sides = 0, []
+    for number, called in enumerate(("source", "target")):
+        views = [view for piles in found.parts.values() for view in piles[number]]
+        first = _first_readable(views)
+        if first is not None:
+            height, width = (resize, resize) if resize else first.shape[:2]
+            taken += len(views) * height * width * first.shape[2] * (1 if first.dtype == np.uint8 else 4)
+            sides.append(f"{counted(len(views), called)} of {width} x {height} pixels")
+    if taken > MOST_BYTES:
         raise DataError(
-            f"{counted(len(views), 'image')} of {width} x {height} pixels take {each * len(views) / 2**30:.1f} GiB of memory; "
-            f"at most {MOST_BYTES >> 30} GiB are kept. Give {{resize}} a smaller size, or fewer images",
+            f"{' and '.join(sides)} take {taken / 2**30:.1f} GiB of memory; at most {MOST_BYTES >> 30} GiB are kept; {remedy}",
             settings=("resize",),
         )
 
 
-def _read_piles(piles: Piles, resize: int | None, unpaired: bool) -> tuple[Sides, list[Finding]]:
+def _first_readable(views: Sequence[View]) -> Pixels | None:
+    """The first image that is not damaged; those that are are told of when all are read."""
+    for view in views:
+        with suppress(DataError):
+            pixels = read_image(view.file)
+            return pixels if view.half == "whole" else halves(pixels, view.file.name)[0]
+    return None
+
+
+def _read_piles(piles: Piles, resize: int | None, unpaired: bool, fix: str) -> tuple[Sides, list[Finding]]:
     """All images of a part that can be read; of pairs, those of which both can."""
     files: dict[Path, list[View]] = defaultdict(list)
     for view in (*piles.sources, *piles.targets):
@@ -226,7 +272,7 @@ def _read_piles(piles: Piles, resize: int | None, unpaired: bool) -> tuple[Sides
     read: dict[View, Picture] = {}
     findings: list[Finding] = []
     with ThreadPoolExecutor(READING_THREADS) as pool:
-        for some in pool.map(partial(_read_file, resize=resize), files.values()):
+        for some in pool.map(partial(_read_file, resize=resize, fix=fix), files.values()):
             for view, one in some:
                 if isinstance(one, Picture):
                     read[view] = one
@@ -246,8 +292,8 @@ def _read_piles(piles: Piles, resize: int | None, unpaired: bool) -> tuple[Sides
     return (tuple(source for source, _ in pairs), tuple(target for _, target in pairs)), findings
 
 
-def _read_file(views: Sequence[View], resize: int | None) -> list[tuple[View, Picture | Finding]]:
-    """The images in one file."""
+def _read_file(views: Sequence[View], resize: int | None, fix: str) -> list[tuple[View, Picture | Finding]]:
+    """The images in one file. `fix` is what mends their size."""
     file = views[0].file
     place = f"{file.parent.name}/{file.name}"
     try:
@@ -259,16 +305,16 @@ def _read_file(views: Sequence[View], resize: int | None) -> list[tuple[View, Pi
     except DataError as error:
         what = str(error).removeprefix(file.name).lstrip(": ")
         return [(view, Finding("error", place, what)) for view in views]
-    return [(view, _kept(view, parts[view.half], resize)) for view in views]
+    return [(view, _kept(view, parts[view.half], resize, fix)) for view in views]
 
 
-def _kept(view: View, pixels: Pixels, resize: int | None) -> Picture | Finding:
+def _kept(view: View, pixels: Pixels, resize: int | None, fix: str) -> Picture | Finding:
     height, width = pixels.shape[:2]
     if resize is not None:
         pixels = middle_square(pixels, resize)
     elif min(height, width) < LEAST_SIDE or max(height, width) > MOST_SIDE:
         what = f"{width} x {height} pixels; expected sides of {LEAST_SIDE} to {MOST_SIDE}"
-        return Finding("error", view.where, what, "give {resize} the size that all are to have")
+        return Finding("error", view.where, what, fix)
     digest = hashlib.blake2b(f"{pixels.shape} {pixels.dtype.name}".encode(), digest_size=16)
     digest.update(pixels.tobytes())
     return Picture(view.name, view.where, to_tensor(pixels), (height, width), Kind.of(pixels), digest.hexdigest())
@@ -283,16 +329,17 @@ def _unequal(source: Picture, target: Picture, *, resized: bool) -> Finding | No
     return Finding("error", target.where, what, "export both in one size and the same way up")
 
 
-def _sizes(pictures: Sequence[Picture]) -> Iterator[Finding]:
+def _sizes(pictures: Sequence[Picture], fix: str) -> Iterator[Finding]:
     by_size: dict[str, list[str]] = defaultdict(list)
     for one in pictures:
         by_size[_size(one)].append(one.where)
     if len(by_size) > 1:
         usual = max(by_size, key=lambda size: len(by_size[size]))
         others = [where for size, some in by_size.items() if size != usual for where in some]
-        sizes = ", ".join(f"{len(some):,} of {size}" for size, some in by_size.items())
+        by_count = sorted(by_size.items(), key=lambda one: -len(one[1]))
+        sizes = listed([f"{len(some):,} of {size}" for size, some in by_count], _NAMED)
         what = f"images of different sizes ({sizes}), where all must have one"
-        yield Finding("error", listed(others, _NAMED, _LONG), what, "give {resize} the size that all are to have")
+        yield Finding("error", listed(others, _NAMED, _LONG), what, fix)
 
 
 def _unlike(pictures: Sequence[Picture], called: str) -> Iterator[Finding]:

@@ -8,7 +8,9 @@ import torch
 
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.family import Prepared
-from seodang.families.translation.data import TranslationData
+from seodang.core.pacing import MOST_EPOCHS
+from seodang.data.records import counted
+from seodang.families.translation.data import LEAST_SIDE, MOST_SIDE, TranslationData
 from seodang.families.translation.resnet import HALVINGS
 from seodang.families.translation.settings import TranslationSettings
 
@@ -16,6 +18,7 @@ BASES = {"pairs": {"CPU": 32, "GPU": 64}, "unpaired": {"CPU": 24, "GPU": 64}}
 BATCH_SIZES = {"pairs": 4, "unpaired": 1}
 LEARNING_RATES = {"pairs": 4e-4, "unpaired": 2e-4}  # for batches of these sizes
 LEAST_BOTTOM, MOST_DEPTH = 4, 7  # pixels that the last level has at least, and levels at most
+LEAST_DEPTH = 2  # levels below which an answer sees a few pixels alone
 PIECES = {3: 128, 2: 48}  # halvings of the discriminator, and the side of images that are large enough for them
 LEAST_JUDGED = 3  # pixels that the discriminator's last two layers need
 DROPOUT, L1_WEIGHT, CONTRAST_WEIGHT = 0.5, 100.0, 1.0  # as in pix2pix and CUT
@@ -43,11 +46,13 @@ def prepare(data: TranslationData, settings: TranslationSettings) -> Prepared[Tr
             "sides. Save both in grey or both in colour"
         )
     side = min(data.size)
-    depth = flat["depth"] or max(1, min(MOST_DEPTH, (side // LEAST_BOTTOM).bit_length() - 1))
+    most = max(LEAST_DEPTH, min(MOST_DEPTH, (side // LEAST_BOTTOM).bit_length() - 1))
+    depth = flat["depth"] or _times_halved(data.size, most)
     base = flat["base_channels"] or BASES[way][place]
     batch = flat["batch_size"] or BATCH_SIZES[way]
     plan = -(-len(data.parts["train"]) // batch)
-    epochs = flat["epochs"] or (None if flat["minutes"] else max(1, -(-(flat["steps"] or STEPS) // plan)))
+    wanted = max(1, -(-(flat["steps"] or STEPS) // plan))
+    epochs = flat["epochs"] or (None if flat["minutes"] else min(wanted, MOST_EPOCHS))
     halvings = next((count for count, least in PIECES.items() if side >= least), 1)
     height, width = data.size
     derived: dict[str, tuple[Any, str]] = {
@@ -59,19 +64,23 @@ def prepare(data: TranslationData, settings: TranslationSettings) -> Prepared[Tr
             f"usual for {'unpaired images' if unpaired else 'pairs; a little more than the paper, for speed'}",
         ),
         "learning_rate": (LEARNING_RATES[way], f"for batches of {BATCH_SIZES[way]}; falls to 0 along a cosine"),
-        "epochs": (epochs, f"about {STEPS:,} steps" if flat["steps"] is None else "as many as the steps need"),
+        "epochs": (epochs, _why_so_long(flat["steps"], wanted)),
         "judge_steps": (JUDGE_STEPS, "of each of the two judges"),
     }
     if unpaired:
         derived["contrast_weight"] = CONTRAST_WEIGHT, "as in the paper"
     else:
         derived |= {
-            "depth": (depth, f"images of {width} x {height} pixels are {side >> depth} high or wide at the bottom"),
+            "depth": (depth, _why_so_deep(data.size, depth, most)),
             "dropout": (DROPOUT, "as in the paper"),
             "l1_weight": (L1_WEIGHT, "as in the paper"),
         }
     values = {name: value if flat[name] is None else flat[name] for name, (value, _) in derived.items()}
-    _check_sizes(data, None if unpaired else values["depth"], values["discriminator_halvings"])
+    if unpaired:
+        _check_halving(data.size, HALVINGS, HALVINGS)
+    else:
+        _check_halving(data.size, values["depth"], flat["depth"] or most, given=flat["depth"] is not None)
+    _check_discriminator(side, values["discriminator_halvings"])
     reasons = {name: why for name, (value, why) in derived.items() if flat[name] is None and value is not None}
     preprocessing = {
         "source_kind": data.source_kind.to_json(),
@@ -89,23 +98,61 @@ def _refuse_unread(flat: dict[str, Any], way: str) -> None:
             raise SettingsError(f"{{{name}}} is read {only}; leave it out.", settings=(name, "unpaired"), value=flat[name])
 
 
-def _check_sizes(data: TranslationData, depth: int | None, halvings: int) -> None:
-    height, width = data.size
-    times = HALVINGS if depth is None else depth
+def _times_halved(size: tuple[int, int], most: int) -> int:
+    """How often both sides can be halved without a rest, up to what makes sense; `LEAST_DEPTH` where that is too often."""
+    height, width = size
+    fitting = (times for times in range(most, LEAST_DEPTH, -1) if not (height % 2**times or width % 2**times))
+    return next(fitting, LEAST_DEPTH)
+
+
+def _why_so_deep(size: tuple[int, int], depth: int, most: int) -> str:
+    height, width = size
+    if depth == most:
+        return f"images of {width} x {height} pixels are {min(size) >> depth} high or wide at the bottom"
+    near = _nearest(min(size), most)
+    return f"{width} x {height} pixels can be halved no oftener; {near} x {near} could, {most} times"
+
+
+def _why_so_long(steps: int | None, wanted: int) -> str:
+    if wanted > MOST_EPOCHS:
+        return f"the most there are; {steps or STEPS:,} steps would need {wanted:,}"
+    return f"about {STEPS:,} steps" if steps is None else "as many as the steps need"
+
+
+def _nearest(side: int, times: int) -> int:
+    """The side nearest to another that can be halved so often and be learned from."""
+    stride = int(2**times)
+    return min(MOST_SIDE, max(LEAST_SIDE, stride, round(side / stride) * stride))
+
+
+def _check_halving(size: tuple[int, int], times: int, better: int, *, given: bool = False) -> None:
+    """Refuse sides that cannot be halved without a rest.
+
+    Args:
+        size: Height and width.
+        times: How often they are to be.
+        better: How often those of the size that is advised can be.
+        given: Whether the user asked for so many.
+
+    Raises: SettingsError: There is a rest.
+    """
+    height, width = size
     stride = 2**times
     if height % stride or width % stride:
-        near = max(stride, min(height, width) // stride * stride)
-        lower = "" if depth is None else ", or lower {depth}"
+        lower = ", or lower {depth}" if given and not (height % 2 or width % 2) else ""
         raise SettingsError(
-            f"Images have {width} x {height} pixels, and the network halves them {times} times: expected multiples of {stride} "
-            f"(2 ** {times}). Give {{resize}} {near}{lower}.",
+            f"Images have {width} x {height} pixels, and the network halves them {counted(times, 'time')}: expected multiples "
+            f"of {stride} (2 ** {times}). Give {{resize}} {_nearest(min(size), better)}{lower}.",
             settings=("resize", "depth"),
-            value=data.size,
+            value=size,
         )
-    if min(data.size) >> halvings < LEAST_JUDGED:
+
+
+def _check_discriminator(side: int, halvings: int) -> None:
+    if side >> halvings < LEAST_JUDGED:
         raise SettingsError(
-            f"{{discriminator_halvings}} of {halvings} leaves {min(data.size) >> halvings} of {min(data.size)} pixels, at "
-            f"least {LEAST_JUDGED} are needed; lower it.",
+            f"{{discriminator_halvings}} of {halvings} leaves {side >> halvings} of {side} pixels, at least {LEAST_JUDGED} are "
+            "needed; lower it.",
             settings=("discriminator_halvings",),
             value=halvings,
         )

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from seodang.core.device import Device
-from seodang.core.errors import DataError
+from seodang.core.errors import DataError, SettingsError
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Trained
 from seodang.core.values import Finding, Image, Refused
 from seodang.data.image_inputs import image_inputs
 from seodang.data.records import counted
-from seodang.families.translation.data import Part, TranslationData, look, read_data, read_others
+from seodang.families.translation.data import Part, TranslationData, look, put_together, read_data, read_others
 from seodang.families.translation.derive import prepare
 from seodang.families.translation.evaluation import evaluate
 from seodang.families.translation.judges import CHOOSING, REPORTING, train_judge
@@ -50,8 +50,15 @@ class Translation(Family[TranslationSettings, TranslationData, TranslationPredic
         return read_data(source, settings)
 
     def check(self, source: str, settings: TranslationSettings) -> list[Finding]:
-        """All that is noticeable about the images."""
-        return list(look(source, settings).findings)
+        """All that is noticeable about the images, and why a training as it is by default would refuse them."""
+        looked = look(source, settings)
+        if looked.errors:
+            return list(looked.findings)
+        try:
+            prepare(put_together(looked, source, settings), settings)
+        except (DataError, SettingsError) as error:
+            return [Finding("error", source, error.message.rstrip(".")), *looked.findings]
+        return list(looked.findings)
 
     def checksum(self, data: TranslationData) -> str:
         """A hash of all pixels."""
@@ -110,7 +117,10 @@ class Translation(Family[TranslationSettings, TranslationData, TranslationPredic
 
     def evaluate_source(self, predictor: TranslationPredictor, source: str, settings: TranslationSettings) -> Evaluation:
         """The same measures on other images; says how many of them were learned from."""
-        part = read_others(source, settings)
+        learned = predictor.settings.data
+        if settings.data.targets is not None and settings.data.direction == learned.direction:
+            settings = settings.replaced(direction="a-to-b")  # two folders say it themselves, whichever half was learned from
+        part = read_others(source, settings, strips=learned.targets is None)
         try:
             predictor.check(part)
         except DataError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -10,15 +10,17 @@ from typing import Literal, NamedTuple
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.image_strips import ImageStrips
+from seodang.data.images import is_image
 from seodang.data.named import load_named, looks_like_path, names
 from seodang.data.partners import PART_FOLDERS, few_names, folder_called, images_by_name
-from seodang.data.records import counted
+from seodang.data.records import counted, listed
 from seodang.data.tables import check_exists
 from seodang.families.translation.settings import DataSettings
 
 A_FOLDERS = ("a", "source", "sources", "input", "inputs")
 B_FOLDERS = ("b", "target", "targets", "output", "outputs")
 LAYOUTS = "strips with two images side by side, or the folders a/ and b/"
+_NAMED = 4  # folders in a message
 Half = Literal["left", "right", "whole"]
 
 
@@ -58,7 +60,8 @@ def find_piles(named: str, settings: DataSettings) -> Found:
 
     Args:
         named: A folder of strips; one with a/ and b/; one with train/, test/ that each hold strips or a/ and b/; one with
-            trainA/ and trainB/; a folder of sources, where the settings name that of the targets; or a named data set.
+            trainA/ and trainB/, and perhaps testA/ and testB/; a folder of sources, where the settings name that of the
+            targets; or a named data set.
         settings: Whether they are pairs, and what is translated into what.
 
     Raises:
@@ -102,14 +105,30 @@ def _in_folders(source: Path, settings: DataSettings) -> Found:
             )
         check_exists(Path(settings.targets))
         return _one_part("all", source, Path(settings.targets), settings.unpaired)
-    own = {part: _part_folders(source, names) for part, names in PART_FOLDERS.items()}
-    given = {part: sides for part, sides in own.items() if sides is not None}
-    if len(given) > 1 and "train" in given:
-        found = [_one_part(part, *sides, settings.unpaired) for part, sides in given.items()]
-        parts = {part: piles for one in found for part, piles in one.parts.items()}
-        return Found(parts, tuple(finding for one in found for finding in one.findings))
-    a, b = _sides(source) or (source, None)
-    return _one_part("all", a, b, settings.unpaired)
+    chosen = _chosen_folders(source)
+    found = [_one_part(part, *sides, settings.unpaired) for part, sides in chosen.items()]
+    parts = {part: piles for one in found for part, piles in one.parts.items()}
+    findings = [finding for one in found for finding in one.findings]
+    return Found(parts, (*findings, *_left_aside(source, [side for sides in chosen.values() for side in sides if side])))
+
+
+def _chosen_folders(source: Path) -> dict[str, tuple[Path, Path | None]]:
+    """Sources and targets of each part that there is; "all" where there is one alone, or none.
+
+    Raises: DataError: Images beside the only part may belong to another.
+    """
+    parts = {part: _part_folders(source, names) for part, names in PART_FOLDERS.items()}
+    given = {part: found for part, found in parts.items() if found is not None}
+    sides = _sides(source)
+    if len(given) > 1 and ("train" in given or sides is None):
+        return given
+    if given and sides is None:
+        own = sorted(path for path in source.iterdir() if is_image(path))
+        if own:
+            beside = next(iter(given.values()))[0].name
+            raise DataError(f"{source}: {few_names(own)} lie beside {beside}/; put them into train/, or name one folder alone")
+        return {"all": next(iter(given.values()))}
+    return {"all": sides or (source, None)}
 
 
 def _part_folders(source: Path, names: tuple[str, ...]) -> tuple[Path, Path | None] | None:
@@ -133,7 +152,9 @@ def _one_part(part: str, a: Path, b: Path | None, unpaired: bool) -> Found:
         inside = ", ".join(sorted(path.name for path in a.iterdir())[:6]) or "nothing"
         raise DataError(f"{a}: there is no image in this folder, but {inside}; expected {LAYOUTS}")
     if b is None:
-        return Found({part: _cut(first.files)}, first.findings)
+        _refuse_unknown_folders(a, list(first.files.values()))
+        halved = Finding("note", f"{a.name}/", "each image is cut in the middle: a is its left half, b its right one")
+        return Found({part: _cut(first.files)}, (*first.findings, halved))
     second = images_by_name(b)
     if not second.files:
         raise DataError(f"{b}: there is no image in this folder")
@@ -142,6 +163,38 @@ def _one_part(part: str, a: Path, b: Path | None, unpaired: bool) -> Found:
         piles = Piles(_whole(first.files), _whole(second.files))
         return Found({part: piles}, findings)
     return _paired(part, a, b, first.files, second.files, findings)
+
+
+def _refuse_unknown_folders(folder: Path, files: Sequence[Path]) -> None:
+    """Raises: DataError: There is no strip in a folder itself: what lies in the folders in it may be sources and targets."""
+    if any(file.parent == folder for file in files):
+        return
+    inside = sorted({f"{file.relative_to(folder).parts[0]}/" for file in files})
+    remedy = (
+        f"name {folder / inside[0]} itself if it holds strips"
+        if len(inside) == 1
+        else "rename them, or name the folder of the sources and give {targets} that of the answers"
+    )
+    raise DataError(
+        f"{folder}: all images lie in {listed(inside, _NAMED)}, whose names do not say what they are; known are a/ and b/, "
+        f"source/ and target/, input/ and output/, trainA/ and trainB/, and train/, validation/ and test/; {remedy}",
+        settings=("targets",),
+    )
+
+
+def _left_aside(source: Path, used: Sequence[Path]) -> tuple[Finding, ...]:
+    """A note of images beside the folders that are read."""
+    if source in used:
+        return ()
+    read = {folder.relative_to(source).parts[0] for folder in used}
+    others = [path for path in sorted(source.iterdir()) if path.name not in read and _holds_images(path)]
+    return (Finding("note", f"{source.name}/", f"{few_names(others)} left aside"),) if others else ()
+
+
+def _holds_images(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    return bool(images_by_name(path).files) if path.is_dir() else is_image(path)
 
 
 def _paired(

@@ -48,8 +48,16 @@ class Kind:
     def check(self, pixels: Pixels) -> None:
         """Raises: DataError: An image is of another kind than those that were learned from."""
         found = Kind.of(pixels)
+        if self.lacks_transparency_of(found):
+            raise DataError(
+                f"it has {found.channels} channels (transparency); this run takes {self.channels}: save it without transparency"
+            )
         if found != self:
             raise DataError(f"it has {found}, and those that were learned from {self}; save it like those")
+
+    def lacks_transparency_of(self, other: Kind) -> bool:
+        """Whether images of another kind differ by their transparency alone."""
+        return self.channels in (1, 3) and other == Kind(self.channels + 1, self.bits)
 
     def __str__(self) -> str:
         return f"{self.channels} channel{'s' if self.channels > 1 else ''} of {self.bits} bits"

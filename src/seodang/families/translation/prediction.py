@@ -45,10 +45,15 @@ class Translator:
         """
         self.source_kind.check(image)
         height, width = image.shape[:2]
-        if min(height, width) < LEAST_SIDE or max(height, width) > MOST_SIDE:
-            raise DataError(f"it has {width} x {height} pixels; sides of {LEAST_SIDE} to {MOST_SIDE} are translated")
+        tall, wide = self._at_scale(height, width)
+        if min(tall, wide) < LEAST_SIDE or max(tall, wide) > MOST_SIDE:
+            rescaled = "" if (tall, wide) == (height, width) else f", {wide} x {tall} at the scale of those learned from"
+            remedy = "scale it up" if min(tall, wide) < LEAST_SIDE else "cut it into pieces, or scale it down"
+            raise DataError(
+                f"it has {width} x {height} pixels{rescaled}; sides of {LEAST_SIDE} to {MOST_SIDE} are translated: {remedy}"
+            )
         numbers = as_numbers(to_tensor(image)[None])
-        answer = self.answers(self._to_scale(numbers))
+        answer = self.answers(scaled(numbers, tall, wide))
         return to_pixels(scaled(answer, height, width)[0], self.target_kind)
 
     def answers(self, sources: Tensor) -> Tensor:
@@ -58,12 +63,13 @@ class Translator:
         longer = sources[:, :, down][:, :, :, across].contiguous(memory_format=torch.channels_last)
         return self.compute(longer)[:, :, :height, :width]
 
-    def _to_scale(self, images: Tensor) -> Tensor:
-        if self.side is None:
-            return images
-        height, width = images.shape[-2:]
-        factor = self.side / min(height, width)
-        return scaled(images, round(height * factor), round(width * factor))
+    def _at_scale(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width in which an image is translated."""
+        least = min(height, width)
+        if self.side is None or least == 0:
+            return height, width
+        factor = self.side / least
+        return round(height * factor), round(width * factor)
 
 
 def network_answers(network: nn.Module, device: Device) -> Compute:

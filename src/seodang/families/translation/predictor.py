@@ -57,4 +57,5 @@ class TranslationPredictor:
         own = (self.translator.source_kind, self.translator.target_kind)
         for called, found, learned in zip(("sources", "targets"), (part.source_kind, part.target_kind), own, strict=True):
             if found != learned:
-                raise DataError(f"{called} have {found}, and those that were learned from {learned}; save them like those")
+                fix = "save them without transparency" if learned.lacks_transparency_of(found) else "save them like those"
+                raise DataError(f"{called} have {found}, and those that were learned from {learned}; {fix}")

@@ -26,12 +26,13 @@ from seodang.families.translation.judges import CHOOSING, REPORTING
 from seodang.families.translation.pixels import as_numbers
 from seodang.families.translation.predictor import TranslationPredictor
 from seodang.families.translation.settings import TranslationSettings
-from seodang.families.translation.showing import difference_map, shown
+from seodang.families.translation.showing import difference_map, narrowed, shown
 from seodang.families.translation.training import TRAINING, Generator
 from seodang.families.translation.validation import PROGRESS
 
 MEASURES = {"l1": "L1", "psnr": "PSNR, dB", "ssim": "SSIM", "perceptual": "perceptual distance", "kid": "KID"}
 MOST_FRAMES = 40  # of the animation: more of them tell no more
+FRAME_WIDTH = 600  # pixels of them at most: 40 of larger ones would make the page tens of megabytes
 SECONDS_A_FRAME = 0.4
 UNPAIRED_SHOWN = 6
 TURNS = 0.25  # of four turns are right by chance
@@ -103,7 +104,8 @@ def _write_result(page: Page) -> None:
     report.paragraph(
         "L1 is the mean difference of pixels from 0 to 1. Perceptual distance and KID are taken in the features of a network "
         "that was trained in this run to tell which way up the training targets are; another one of another width chose the "
-        "epoch. They can be compared within this data set alone."
+        "epoch. In another run, with another seed, size or number of judge steps, the judges see otherwise: its figures are "
+        "not exactly comparable with these."
     )
     _write_judges(page)
     for note in evaluation["notes"]:
@@ -174,7 +176,7 @@ def _write_progress(page: Page) -> None:
         return
     page.report.heading("Epoch by epoch")
     chosen = np.unique(np.linspace(0, len(files) - 1, min(MOST_FRAMES, len(files))).round().astype(int))
-    frames = [read_image(files[number]) for number in chosen]
+    frames = [narrowed(read_image(files[number]), FRAME_WIDTH) for number in chosen]
     data = gif(frames, SECONDS_A_FRAME)
     write_bytes(page.folder / "progress.gif", data)
     columns = "source, answer, target" if page.predictor.paired else "source, answer"

@@ -13,7 +13,7 @@ class DataSettings(Settings):
     """Data: what is translated into what."""
 
     targets: str | None = Field(
-        None, description="folder of the images that are the answers, where SOURCE holds only the others"
+        None, description="folder of the images that are the answers, where SOURCE holds only the others", is_path=True
     )
     direction: Direction = Field("a-to-b", description="a is left in strips and the first of two folders, b the other")
     unpaired: bool = Field(False, description="learn from two piles of images of which none belongs to another")

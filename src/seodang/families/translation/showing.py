@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from seodang.data.images import Pixels
+from seodang.families.translation.pixels import scaled
 
+WHITE = 255
 COLOURS = np.array([(0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164)], np.float32)
 """From no difference to the largest: five shades of matplotlib's inferno, which grow lighter evenly."""
 
@@ -23,6 +26,21 @@ def shown(image: Tensor | Pixels) -> NDArray[np.uint8]:
     light = _light(image)
     three = light[:, :, :3] if light.shape[2] >= 3 else np.repeat(light[:, :, :1], 3, 2)
     return np.ascontiguousarray(three)
+
+
+def narrowed(picture: Pixels, width: int) -> NDArray[np.uint8]:
+    """A picture of 8 bits, scaled down in its proportions where it is wider than so many pixels.
+
+    Args:    picture: (height, width, channels).
+    Returns: (height, width, channels).
+    """
+    factor = width / picture.shape[1]
+    if factor >= 1:
+        return picture
+    images = torch.from_numpy(picture.transpose(2, 0, 1).astype(np.float32))[None]
+    small = scaled(images, max(1, round(picture.shape[0] * factor)), width)[0]
+    whole: NDArray[np.uint8] = small.round().clamp(0, WHITE).permute(1, 2, 0).numpy().astype(np.uint8)
+    return np.ascontiguousarray(whole)
 
 
 def difference_map(one: Tensor, other: Tensor) -> NDArray[np.uint8]:
