@@ -121,7 +121,7 @@ def test_a_frozen_discriminator_is_taken_from_another_run(run: seodang.Run, tmp_
     )
     assert one.keys() == other.keys() and all(one[name].equal(other[name]) for name in one)
     page = frozen.explain().read_text(encoding="utf-8")
-    assert "never changed" in page and "Here the loss went from" in page and "After epoch 1" in page
+    assert "never changed" in page and "Here it went from" in page and "After epoch 1" in page
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ class GanTrainingSettings(TrainingSettings):
     )
     mirror: bool = Field(False, description="show images mirrored, left to right, half of the time")
     freeze_discriminator: str | None = Field(
-        None, description="run whose discriminator is taken as it is and never trained; none: it learns too"
+        None, is_path=True, description="run whose discriminator is taken as it is and never trained; none: it learns too"
     )
     steps: int | None = Field(None, ge=1, description="updates, if that is sooner than the end of all epochs")
     minutes: float | None = Field(
