@@ -33,7 +33,7 @@ from seodang.families.translation.training import on_device
 from seodang.families.translation.unet import TranslationUNet, level_channels
 
 SIDE = 128
-STEPS, WARM_UP = 12, 3
+STEPS, WARM_UP = 40, 5
 MEASURES = ("l1", "psnr", "ssim", "perceptual", "kid")
 
 

@@ -74,13 +74,19 @@ class Stepper:
         """
         value = self._accumulate(batch, loss, optimizer)
         parameters = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm = self._norm([p.grad for p in parameters if p.grad is not None])
         if (self.device.type == "cpu" or _at_once.get()) and not bool(torch.isfinite(norm + value)):
             raise NonFiniteError(self._first_bad(batch, loss, module))
         if self.clip_norm is not None:
             nn.utils.clip_grads_with_norm_(parameters, self.clip_norm, norm)
         optimizer.step()
         return value + (norm - norm)  # inf - inf is not a number: whoever reads the loss later sees a bad gradient too
+
+    def _norm(self, gradients: list[Tensor]) -> Tensor:
+        """The length of all gradients together; where nothing is clipped by it their sum, which is finite where they are, sooner."""
+        if self.clip_norm is not None:
+            return nn.utils.get_total_norm(gradients)
+        return torch.stack([one.sum() for one in gradients]).sum()
 
     def _accumulate(self, batch: Batch, loss: Callable[[Batch], Tensor], optimizer: Optimizer) -> Tensor:
         while True:
