@@ -312,7 +312,9 @@ class Run:
         known = {one.name: one for one in families.verbs(self.family)}
         if verb not in known:
             have = f"only {alternatives(tuple(known))}" if known else "none of its own"
-            raise SettingsError(f"No verb {verb!r} for a run of family {self.family}, which has {have}.", value=verb)
+            beside = "beside predict, evaluate, explain and export"
+            message = f"No verb {verb!r} for a run of family {self.family}, which has {have} {beside}."
+            raise SettingsError(message, value=verb)
         chosen = known[verb]
         if words and not chosen.words:
             raise SettingsError(f"{verb} takes no words, got {words[0]!r}.", value=words)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from seodang.core.errors import SettingsError
-from seodang.core.settings import Field, Settings, TrainingSettings, markdown_table
+from seodang.core.settings import Field, Settings, TrainingSettings, markdown_table, nearest_name
 
 
 class Network(Settings):
@@ -115,7 +115,7 @@ def test_markdown_table() -> None:
     assert "| `--hidden-size` | 64 | at least 1 | state; only with `--model` lstm |" in table
     assert "| `--widths` | 8 16 | a whole number | channels of each level |" in table
     assert "| `--dropout` | derived | at least 0 and below 1 | part switched off |" in table
-    assert r"| `--mirrored` | false | true or false | flip \| mirror images |" in table
+    assert r"| `--mirrored` | false | `--mirrored` or `--no-mirrored` | flip \| mirror images |" in table
     assert [line for line in table if line.startswith("| `--patience` | none |")]
 
 
@@ -135,3 +135,8 @@ def test_files_that_are_there_are_named_from_the_root(tmp_path: Path, monkeypatc
     for value in ("own", "missing.txt", "", None, 3):
         assert Files.with_whole_paths({"extra": value}) == {"extra": value}
     assert Files.with_whole_paths({"unknown": "a.txt"}) == {"unknown": "a.txt"}  # refused later
+
+
+def test_letters_that_changed_places_are_most_like() -> None:
+    assert nearest_name("rezise", ["resume", "resize", "seed"]) == "resize"
+    assert nearest_name("xyz", ["resume", "resize", "seed"]) is None

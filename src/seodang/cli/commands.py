@@ -244,7 +244,7 @@ def _write_result(run: Run, *, quiet: bool) -> None:
         for verb in families.verbs(run.family)
     )
     if families.from_files(run.family):
-        inputs = "PATH ..."
+        inputs = "PATH ..." + (" --out FILE.png" if "out" in families.drawings(run.family) else "")
     else:
         inputs = "SEED --out FILE.png" if families.drawings(run.family) else "--file FILE"
     for words in (f"explain {run.path}", *own, f"predict {run.path} {inputs}", f"export {run.path}"):

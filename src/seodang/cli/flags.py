@@ -6,15 +6,12 @@ Values that cannot be read as their type are handed on as they came: the setting
 from __future__ import annotations
 
 import argparse
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from seodang.core.errors import SeodangError
-
-if TYPE_CHECKING:
-    from seodang.core.settings import Leaf
+from seodang.core.settings import Leaf, nearest_name
 
 PREFIX = "setting "  # of a setting's place in the namespace, so that no setting can take the place of an option of the run
 METAVARS = {int: "N", float: "X", str: "TEXT"}
@@ -26,6 +23,12 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", lambda prog: argparse.HelpFormatter(prog, max_help_position=28))
         super().__init__(allow_abbrev=False, **options)
+        self.of_a_run = False  # its help tells more once it knows the run
+
+    @property
+    def help_at(self) -> str:
+        """What shows all flags."""
+        return f"{self.prog}{' RUN' if self.of_a_run else ''} --help"
 
     def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong.
@@ -46,10 +49,10 @@ class Parser(argparse.ArgumentParser):
         """
         flag = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
         if flag is None:
-            raise SeodangError(f"Unexpected argument {unknown[0]!r}; see {self.prog} --help.")
+            raise SeodangError(f"Unexpected argument {unknown[0]!r}; see {self.help_at}.")
         known = {word.lstrip("-"): word for word in self._option_string_actions}  # dashes are no likeness
-        near = difflib.get_close_matches(flag.lstrip("-"), known, n=1)
-        raise SeodangError(f"No setting {flag}. " + (f"Did you mean {known[near[0]]}?" if near else f"See {self.prog} --help."))
+        near = nearest_name(flag.lstrip("-"), known)
+        raise SeodangError(f"No setting {flag}. " + (f"Did you mean {known[near]}?" if near else f"See {self.help_at}."))
 
 
 def spell(name: str) -> str:

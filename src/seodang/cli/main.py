@@ -195,6 +195,7 @@ def _add_verb(name: str, parser: Parser, words: Sequence[str]) -> None:
 
 
 def _add_run(parser: Parser, words: Sequence[str]) -> None:
+    parser.of_a_run = True
     parser.add_argument("run", metavar="RUN", help="run folder, e.g. runs/text-1")
     _add_place(parser, precision="f32")
 

@@ -13,7 +13,7 @@ import dataclasses
 import difflib
 import math
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Union, cast, get_args, get_origin, get_type_hints
@@ -301,10 +301,13 @@ def markdown_table(settings_type: type[Settings]) -> str:
         if leaf.group != group:
             group = leaf.group
             lines += ["", f"**{group}**", "", "| setting | default | takes | meaning |", "|---|---|---|---|"]
-        expected = (", ".join(f"`{choice}`" for choice in leaf.choices)) or leaf.expected()
+        flag = leaf.name.replace("_", "-")
+        expected = ", ".join(f"`{choice}`" for choice in leaf.choices) or leaf.expected()
+        if leaf.type is bool:
+            expected = f"`--{flag}` or `--no-{flag}`"
         only = "".join(f"; only with `--{s.replace('_', '-')}` {alternatives(v)}" for s, v in leaf.read_by.items())
         default = _default_words(leaf)
-        cells = (f"`--{leaf.name.replace('_', '-')}`", default, expected, leaf.description + only)
+        cells = (f"`--{flag}`", default, expected, leaf.description + only)
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines[1:]) + "\n"
 
@@ -319,6 +322,16 @@ def _default_words(leaf: Leaf) -> str:
 
 def unknown_setting(name: str, known: Mapping[str, Leaf]) -> SettingsError:
     """The error for a name that no setting has, with the nearest one that exists."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    hint = f" Did you mean {{{near[0]}}}?" if near else " The settings are " + ", ".join(f"{{{n}}}" for n in known) + "."
-    return SettingsError(f"No setting {{{name}}}.{hint}", settings=(name, *(near or known)))
+    near = nearest_name(name, known)
+    hint = f" Did you mean {{{near}}}?" if near else " The settings are " + ", ".join(f"{{{n}}}" for n in known) + "."
+    return SettingsError(f"No setting {{{name}}}.{hint}", settings=(name, *((near,) if near else known)))
+
+
+def nearest_name(typed: str, known: Iterable[str]) -> str | None:
+    """The name that a mistyped one is most like, if any is; of equally like ones that with the same letters."""
+
+    def likeness(name: str) -> float:
+        letters = difflib.SequenceMatcher(None, sorted(typed), sorted(name)).ratio()
+        return letters + difflib.SequenceMatcher(None, typed, name).ratio()
+
+    return max(difflib.get_close_matches(typed, known, n=3, cutoff=0.6), key=likeness, default=None)

@@ -83,7 +83,7 @@ class Stepper:
         return value + (norm - norm)  # inf - inf is not a number: whoever reads the loss later sees a bad gradient too
 
     def _norm(self, gradients: list[Tensor]) -> Tensor:
-        """The length of all gradients together; where nothing is clipped by it their sum, which is finite where they are, sooner."""
+        """The length of all gradients together; or, unless they are clipped by it, their sum, which is as finite."""
         if self.clip_norm is not None:
             return nn.utils.get_total_norm(gradients)
         return torch.stack([one.sum() for one in gradients]).sum()

@@ -128,8 +128,8 @@ def test_a_frozen_discriminator_is_taken_from_another_run(run: seodang.Run, tmp_
     ("changed", "says"),
     [
         ({"freeze_discriminator": "nowhere"}, "no such run folder"),
-        ({"base_channels": 4}, "its discriminator is of another model, size, number of channels or of classes"),
-        ({"conditional": False}, "its discriminator is of another model, size, number of channels or of classes"),
+        ({"base_channels": 4}, r"its discriminator has base_channels 8 \(here 4\), and must be like the one here"),
+        ({"conditional": False}, r"its discriminator has classes 2 \(here 0\), and must be like the one here"),
     ],
 )
 def test_a_discriminator_that_does_not_fit_is_refused(
@@ -144,12 +144,16 @@ def test_seeds_in_a_file_are_refused_by_line(run: seodang.Run, tmp_path: Path) -
     (tmp_path / "seeds.txt").write_text("1\ntwo\n")
     with pytest.raises(DataError, match=r"seeds\.txt, line 2: A seed is expected"):
         run.inputs(tmp_path / "seeds.txt")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n")
+    with pytest.raises(DataError, match=r"picture\.png: expected a text with one seed a line, got no text"):
+        run.inputs(tmp_path / "picture.png")
     (tmp_path / "seeds.txt").write_text("1\n\n2\n")
     with pytest.raises(DataError, match=r"seeds\.txt, line 2: there is no seed in it; write one, or remove the line"):
         run.inputs(tmp_path / "seeds.txt")
 
 
 def test_other_images_are_measured_too_when_they_have_the_size(run: seodang.Run, tmp_path: Path) -> None:
+    assert any("judge gets" in note and "by chance it would be" in note for note in run.evaluation["notes"])
     found = run.evaluate(run.folder.settings()["source"])
     assert found.rows == 50 and "copies" not in found.measures
     (tmp_path / "x").mkdir()

@@ -121,7 +121,7 @@ def empty(folder: Path) -> None:
     ("make", "says"),
     [
         (one_image, r"1 image, 0 to learn from, expected 40 at least"),
-        (mixed_sizes, r"x/odd.png: 30 x 32 pixels, but most images have 28 x 28; give resize 64"),
+        (mixed_sizes, r"x/odd.png: 30 x 32 pixels, but 9 of 10 images have 28 x 28; give resize 64"),
         (mixed_colours, r"x/odd.png: is in colour, but most images are grey; give colour grey, or rgb"),
         (wrong_size, r"30 x 30 pixels, expected them square with sides from 28 to 128 that 4 divides; give resize 32"),
         (not_square, r"32 x 28 pixels, expected them square.*give resize 28"),

@@ -126,6 +126,14 @@ def test_images_that_are_left_aside_and_strips_that_are_cut_are_noted(tmp_path: 
     assert "train/: each image is cut in the middle: a is its left half, b its right one" in notes
 
 
+@pytest.mark.parametrize(("side", "warned"), [(SIDE, False), (SIDE // 2, True)])
+def test_halves_that_are_tall_are_no_strips_likely(tmp_path: Path, side: int, warned: bool) -> None:
+    for number in range(20):
+        write_png(tmp_path / f"{number}.png", picture(number, SIDE, 2 * side))
+    warnings = [one.what for one in look(str(tmp_path), settings()).findings if one.severity == "warning"]
+    assert any("cut in the middle, 20 images of 32 x 32 pixels give halves of 16 x 32" in one for one in warnings) == warned
+
+
 def test_equal_sources_stay_in_one_part(tmp_path: Path) -> None:
     strips(tmp_path, 30)
     for number in range(8):

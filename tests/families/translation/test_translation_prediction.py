@@ -247,3 +247,11 @@ def test_differences_are_black_where_there_are_none_and_lightest_between_black_a
     one, other = torch.full((3, 1, 2), -1.0), torch.full((3, 1, 2), -1.0)
     other[:, 0, 1] = 1.0
     assert difference_map(one, other).tolist() == [[[0, 0, 4], [252, 255, 164]]]
+
+
+def test_an_alpha_channel_that_is_opaque_everywhere_says_nothing() -> None:
+    pixels = np.full((4, 4, 4), 255, np.uint8)
+    assert Kind(3, 8).without_opacity(pixels).shape == (4, 4, 3)
+    assert Kind(4, 8).without_opacity(pixels).shape == (4, 4, 4)
+    pixels[0, 0, 3] = 254
+    assert Kind(3, 8).without_opacity(pixels).shape == (4, 4, 4)

@@ -107,9 +107,17 @@ def read_stacks(source: str, settings: GanSettings) -> tuple[dict[str, Stack], l
         stacks, findings = stack_folder(Path(source), settings.data.resize, channels_of(settings))
     if any(finding.severity == "error" for finding in findings):
         return stacks, findings, licence
+    findings.append(Finding("note", source, _described(stacks)))
     findings += _size_findings(stacks, source)
     findings += _class_findings(stacks, source, settings.data.conditional)
     return stacks, findings, licence
+
+
+def _described(stacks: Mapping[str, Stack]) -> str:
+    """How many images of which kind there are."""
+    _, height, width, channels = next(iter(stacks.values())).pixels.shape
+    count = sum(len(stack.pixels) for stack in stacks.values())
+    return f"{counted(count, 'image')} of {width} x {height} pixels, {'grey' if channels == 1 else 'in colour'}"
 
 
 def _is_named(source: str) -> bool:

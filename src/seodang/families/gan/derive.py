@@ -69,5 +69,5 @@ def prepare(data: GanData, settings: GanSettings) -> Prepared[GanSettings]:
     resolved = settings.replaced(**values)
     if resolved.training.freeze_discriminator is not None:  # refused now, not after the judges were trained
         discriminator = build_networks(resolved, preprocessing, torch.device("cpu")).discriminator
-        take_discriminator(discriminator, resolved.training.freeze_discriminator)
+        take_discriminator(discriminator, resolved, preprocessing)
     return Prepared(resolved, reasons, preprocessing)

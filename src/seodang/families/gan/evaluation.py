@@ -22,6 +22,7 @@ from seodang.families.gan.predictor import GanPredictor
 from seodang.families.gan.training import chosen
 from seodang.families.gan.yardstick import PixelMixture
 from seodang.metrics.distributions import nearest
+from seodang.nn.judge import ROTATIONS, JudgeSource, JudgeValidation
 
 YARDSTICK = "a mixture of Gaussians over pixels"
 DRAWS = 4  # sets of images that are made, for an interval
@@ -31,6 +32,7 @@ COPIES_LOOKED_AT = 1000
 COPY_SHARE = 0.01
 """Of real test images that are so near to a training image: what is nearer counts as a copy."""
 ALARMING_COPIES = 0.1
+LEAST_LEARNED = 0.2  # of the way from chance to everything, that a judge must have come
 SAME = 0.1  # apart, pixel by pixel: images that are equal but for rounding
 FEWEST = 20  # of each half
 
@@ -65,7 +67,7 @@ def evaluate(predictor: GanPredictor, data: GanData) -> Evaluation:
             ("real, of the test part", float(np.median(copies.real)), COPY_SHARE),
         ),
     )
-    notes = list(found.notes)
+    notes = [*found.notes, *_of_the_judge(predictor, data.test)]
     if copies.share > ALARMING_COPIES:
         notes.append(
             f"alarm: {copies.share:.0%} of the images made are nearer to a training image than {COPY_SHARE:.0%} of real test "
@@ -76,6 +78,22 @@ def evaluate(predictor: GanPredictor, data: GanData) -> Evaluation:
     return Evaluation(
         found.source, found.rows, measures, found.yardstick_name, found.yardstick, tables, tuple(notes), unit="images made"
     )
+
+
+def _of_the_judge(predictor: GanPredictor, held_out: Part) -> list[str]:
+    """How much the judge that reports has learned itself: one that guesses tells nothing."""
+    assert predictor.networks is not None
+    judge, names = predictor.networks.judges.reporting, predictor.preprocessing["class_names"]
+    classes = held_out.classes if names else None
+    source = JudgeSource(held_out.images, classes, predictor.preprocessing["size"], 1, predictor.device.torch)
+    right = JudgeValidation(judge, source, predictor.device).measure()["accuracy"]
+    chance = float(np.bincount(held_out.classes).max() / len(held_out.classes)) if names else 1 / ROTATIONS
+    if right >= chance + LEAST_LEARNED * (1 - chance):
+        return [f"The judge gets {right:.1%} of the test images right; by chance it would be {chance:.1%}."]
+    return [
+        f"alarm: the judge gets {right:.1%} of the test images right, and by chance it would be {chance:.1%}: it has learned "
+        "too little for its distances to mean anything. More images or more judge steps help."
+    ]
 
 
 def against(predictor: GanPredictor, real: Part, source: str) -> Evaluation:

@@ -119,7 +119,10 @@ class Gan(Family[GanSettings, GanData, GanPredictor]):
         check_exists(source)
         if not source.is_file():
             raise DataError(f"{source}: expected a file with one seed a line, got a folder.")
-        lines = source.read_text(encoding="utf-8", errors="replace").splitlines()
+        try:
+            lines = source.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise DataError(f"{source}: expected a text with one seed a line, got no text.") from error
         seeds = []
         for number, line in enumerate(lines, start=1):
             if not line.strip():

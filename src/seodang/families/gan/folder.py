@@ -185,9 +185,8 @@ def _shape_findings(images: Sequence[_Read], size: int | None) -> list[Finding]:
         (height, width), _ = shapes.most_common(1)[0]
         other = next(one for one in images if one.shape[:2] != (height, width))
         tall, wide = other.shape[:2]
-        what = f"{wide} x {tall} pixels, but most images have {width} x {height}" + _and_more(
-            len(images) - shapes[height, width]
-        )
+        alike = f"{shapes[height, width]:,} of {len(images):,} images have {width} x {height}"
+        what = f"{wide} x {tall} pixels, but {alike}"
         return [Finding("error", other.where, what, "give {resize} 64, or another size, to cut and scale all to")]
     large = [one for one in images if size is None and max(one.shape[:2]) > MOST_SIDE]
     if large:

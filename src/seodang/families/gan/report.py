@@ -90,9 +90,9 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     _, floor, moved, bar = rows.values()
     report.paragraph(
         f"{evaluation['rows']:,} images were made and held against as many real ones. Their Fréchet distance is "
-        f"{model['fid']['value']:.2f}. Two halves of the real images are {floor:.2f} apart, and what is nearer than that knows "
-        f"them by heart; real images moved by one pixel are {moved:.2f} from others; {evaluation['yardstick_name']} reaches "
-        f"{bar:.2f}."
+        f"{model['fid']['value']:.3g}. Two halves of the real images are {floor:.3g} apart, and what is nearer than that knows "
+        f"them by heart; real images moved by one pixel are {moved:.3g} from others; {evaluation['yardstick_name']} reaches "
+        f"{bar:.3g}."
     )
     cells: list[list[Cell]] = []
     for name, words in MEASURES.items():
@@ -226,7 +226,7 @@ def _write_training(page: Page) -> None:
     }
     fid = {"choosing judge": ([row["epoch"] for row in scores], [row["fid"] for row in scores])}
     page.picture("fid", lines(fid, title="Fréchet distance", x_label="epoch", y_label="FID", log_y=True), _chosen_words(scores))
-    page.picture("quality", lines(measured, title="Precision, recall, variety", x_label="epoch", y_label="part"))
+    page.picture("quality", lines(measured, title="Precision, recall, variety", x_label="epoch", y_label="1: like real images"))
     alarms: list[list[Cell]] = [[row["epoch"], alarm] for row in scores for alarm in row.get("alarms", ())]
     if alarms:
         report.table(Table(["epoch", "alarm"], alarms, "What went wrong on the way"))

@@ -44,7 +44,7 @@ def train_networks(context: StageContext[GanSettings, GanData]) -> Work:
     assert training.learning_rate is not None and training.epochs is not None and training.batch_size is not None
     networks = build_networks(settings, preprocessing, device.torch)
     if training.freeze_discriminator is not None:
-        take_discriminator(networks.discriminator, training.freeze_discriminator)
+        take_discriminator(networks.discriminator, settings, preprocessing)
     learner = GanLearner(
         networks,
         RULES[settings.model.model],
@@ -94,12 +94,14 @@ def classes_like(preprocessing: Mapping[str, Any], seeds: Sequence[int]) -> Tens
     return torch.from_numpy(np.searchsorted(np.cumsum(counts / counts.sum())[:-1], places, side="right").astype(np.int64))
 
 
-def take_discriminator(discriminator: nn.Module, path: str) -> None:
-    """Load the trained discriminator of another run.
+def take_discriminator(discriminator: nn.Module, settings: GanSettings, preprocessing: Mapping[str, Any]) -> None:
+    """Load the trained discriminator of the run that `--freeze-discriminator` names.
 
     Raises: SettingsError: There is no such run, it is of another family or unfinished, or its discriminator is another one.
     """
-    setting = "freeze_discriminator"
+    setting, path, model = "freeze_discriminator", settings.training.freeze_discriminator, settings.model
+    assert path is not None
+    ours = described_discriminator(model.model, model.base_channels, settings.data.conditional, preprocessing)
     try:
         folder = RunFolder.open(Path(path))
         family = folder.settings()["family"]
@@ -107,20 +109,31 @@ def take_discriminator(discriminator: nn.Module, path: str) -> None:
             raise RunError(f"{path} is a run of family {family}, not gan.")
         if not folder.finished:
             raise RunError(f"it is unfinished; go on with `seodang resume {path}`.")
-        weights = folder.stage_weights(TRAIN)
-        _check_alike(discriminator, weights, path)
-        restore_modules({"discriminator": discriminator}, weights)
+        _check_alike(ours, folder)
+        restore_modules({"discriminator": discriminator}, folder.stage_weights(TRAIN))
     except RunError as error:
         message = f"{{{setting}}} {path}: {str(error).removeprefix(f'{path}: ').rstrip('.')}."
         raise SettingsError(message, settings=(setting,), value=path) from error
 
 
-def _check_alike(discriminator: nn.Module, weights: Mapping[str, Tensor], path: str) -> None:
-    """Raises: RunError: The weights of the other discriminator have other names or shapes."""
-    prefix = "modules/discriminator/"
-    theirs = {name.removeprefix(prefix): tuple(one.shape) for name, one in weights.items() if name.startswith(prefix)}
-    if theirs != {name: tuple(one.shape) for name, one in discriminator.state_dict().items()}:
-        raise RunError(
-            "its discriminator is of another model, size, number of channels or of classes; give the settings of "
-            f"{path}/settings.json."
-        )
+def described_discriminator(
+    model: str, base_channels: int | None, conditional: bool | None, preprocessing: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What discriminators must have in common for the weights of one to fit another."""
+    return {
+        "model": model,
+        "pixels": f"{preprocessing['size']} x {preprocessing['size']}",
+        "channels": preprocessing["channels"],
+        "classes": len(preprocessing["class_names"]) if conditional else 0,
+        "base_channels": base_channels,
+    }
+
+
+def _check_alike(ours: Mapping[str, Any], folder: RunFolder) -> None:
+    """Raises: RunError: The discriminator of the other run differs; says in what."""
+    given = folder.settings()["resolved"]
+    wanted = (given["model"], given["base_channels"], given["conditional"])
+    theirs = described_discriminator(*wanted, folder.read_json("preprocessing.json"))
+    differing = [f"{name} {theirs[name]} (here {ours[name]})" for name in ours if theirs[name] != ours[name]]
+    if differing:
+        raise RunError(f"its discriminator has {', '.join(differing)}, and must be like the one here")

@@ -33,6 +33,7 @@ LEAST_SIDE, MOST_SIDE = 16, 1024  # of an image that is learned from
 READING_THREADS = 4  # unpacking is done outside Python's lock
 FEWEST_OF_PILE = 2  # images that can be compared as a crowd
 FEWEST_TESTED = 5  # images tell little about others when they are fewer
+MOST_UPRIGHT = 1.5  # times as high as wide, that a half of a strip usually is
 SAME_SHAPE = 0.02  # part by which the proportions of a pair may differ where both are resized
 _NAMED, _LONG = 3, 200  # names in a finding, and letters of each
 RESIZED = "give {resize} the size that all are to have"
@@ -212,6 +213,7 @@ def look(source: str, settings: TranslationSettings, *, training: bool = True) -
         findings += wrong
         pictures[part] = read
     sources, targets = ([picture for piles in pictures.values() for picture in piles[side]] for side in (0, 1))
+    findings += _tall_halves(sources, found, source)
     findings += _unlike(sources, "sources")
     findings += _unlike(targets, "targets")
     if sources and targets:
@@ -342,6 +344,17 @@ def _sizes(pictures: Sequence[Picture], fix: str) -> Iterator[Finding]:
         yield Finding("error", listed(others, _NAMED, _LONG), what, fix)
 
 
+def _tall_halves(sources: Sequence[Picture], found: Found, source: str) -> Iterator[Finding]:
+    """Halves of what is likely no strip: two images of usual shapes side by side are wider than high."""
+    strips = any(view.half != "whole" for piles in found.parts.values() for view in piles.sources)
+    tall = [one for one in sources if one.size[0] > MOST_UPRIGHT * one.size[1]]
+    if strips and tall:
+        height, width = tall[0].size
+        images = f"{counted(len(tall), 'image')} of {2 * width} x {height} pixels"
+        what = f"cut in the middle, {images} give halves of {width} x {height}"
+        yield Finding("warning", source, what, "if these are sources alone, give {targets} the folder of their answers")
+
+
 def _unlike(pictures: Sequence[Picture], called: str) -> Iterator[Finding]:
     by_kind: dict[Kind, list[str]] = defaultdict(list)
     for one in pictures:
@@ -384,7 +397,8 @@ def _too_few(pictures: Mapping[str, Sides], unpaired: bool, source: str) -> Iter
             return
     small = {part: len(some[1]) for part, some in split.items() if part != "train" and len(some[1]) < FEWEST_TESTED}
     if small:
-        sizes = " and ".join(f"the {part} part gets {counted(count, 'image')}" for part, count in small.items())
+        called = "target" if unpaired else "pair"
+        sizes = " and ".join(f"the {part} part gets {counted(count, called)}" for part, count in small.items())
         yield Finding("warning", source, f"{sizes}, which will tell little about others", "add images")
 
 

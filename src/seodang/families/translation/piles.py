@@ -209,10 +209,13 @@ def _paired(
             f"{few_names(extra)}. Without pairs, give {{unpaired}}",
             settings=("unpaired",),
         )
-    for paths, other in ((alone, b), (extra, a)):
+    for paths, own, other in ((alone, a, b), (extra, b, a)):
         if paths:
             what = f"{counted(len(paths), 'image')} without a partner of the same name in {other.name}/"
-            findings = (*findings, Finding("error", few_names(paths), what, "add the partners or remove the images"))
+            findings = (
+                *findings,
+                Finding("error", f"{own.name}/{few_names(paths)}", what, "add the partners or remove the images"),
+            )
     piles = Piles(_whole({name: first[name] for name in shared}), _whole({name: second[name] for name in shared}))
     return Found({part: piles}, findings)
 

@@ -55,6 +55,12 @@ class Kind:
         if found != self:
             raise DataError(f"it has {found}, and those that were learned from {self}; save it like those")
 
+    def without_opacity(self, pixels: Pixels) -> Pixels:
+        """An image without a last channel that says no more than that it is opaque everywhere, where none is expected."""
+        found = Kind.of(pixels)
+        opaque = self.lacks_transparency_of(found) and bool((pixels[:, :, -1] == found.most).all())
+        return pixels[:, :, :-1] if opaque else pixels
+
     def lacks_transparency_of(self, other: Kind) -> bool:
         """Whether images of another kind differ by their transparency alone."""
         return self.channels in (1, 3) and other == Kind(self.channels + 1, self.bits)

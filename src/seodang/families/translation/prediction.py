@@ -43,6 +43,7 @@ class Translator:
 
         Raises: DataError: The image is of another kind than those that were learned from, too small or too large.
         """
+        image = self.source_kind.without_opacity(image)
         self.source_kind.check(image)
         height, width = image.shape[:2]
         tall, wide = self._at_scale(height, width)
