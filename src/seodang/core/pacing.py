@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from seodang.core.learner import Work
+from seodang.core.settings import MOST_EPOCHS
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 12
 TIMED_SECONDS = 8.0  # no more are spent on measuring
 SHARE = 0.97  # of the time is planned; the rest is for checkpoints
-MOST_EPOCHS = 10_000  # that can be set
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from seodang.core.errors import SettingsError
 
 __all__ = ["Field", "Leaf", "Settings", "TrainingSettings", "markdown_table"]
 
+MOST_EPOCHS = 10_000
 KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 LISTS = {int: "a list of whole numbers", float: "a list of numbers", bool: "a list of true or false", str: "a list of texts"}
 LIMITS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
@@ -270,7 +271,7 @@ class Settings:
 class TrainingSettings(Settings):
     """How long and how fast to learn."""
 
-    epochs: int | None = Field(None, ge=1, le=10_000, description="passes over the training rows")
+    epochs: int | None = Field(None, ge=1, le=MOST_EPOCHS, description="passes over the training rows")
     batch_size: int | None = Field(None, ge=1, le=65_536, description="rows of one step")
     learning_rate: float | None = Field(None, gt=0, le=10, description="highest rate of the optimizer")
     schedule: Literal["cosine", "constant"] = Field("cosine", description="how the rate changes after the warm-up")

@@ -8,7 +8,7 @@ import torch
 
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
-from seodang.core.pacing import MOST_EPOCHS
+from seodang.core.settings import MOST_EPOCHS
 from seodang.families.gan.data import GanData
 from seodang.families.gan.judging import EPOCHS
 from seodang.families.gan.model import build_networks

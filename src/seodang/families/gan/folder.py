@@ -15,11 +15,12 @@ from PIL import Image
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
 from seodang.data.images import Pixels, is_image, read_image, with_channels
+from seodang.data.partners import PART_FOLDERS
 from seodang.data.records import counted, listed
 
 PARTS: Mapping[str, tuple[str, ...]] = {
-    "train": ("train", "training"),
-    "test": ("test", "testing", "val", "valid", "validation"),
+    "train": PART_FOLDERS["train"],
+    "test": PART_FOLDERS["test"] + PART_FOLDERS["validation"],  # nothing is learned from either
 }
 MOST_SIDE = 128  # pixels of the largest images that a GAN here makes
 _READING_THREADS = 4  # unpacking is done outside Python's lock

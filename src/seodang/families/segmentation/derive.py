@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
-from seodang.core.pacing import MOST_EPOCHS
+from seodang.core.settings import MOST_EPOCHS
 from seodang.families.segmentation.data import Seen, SegmentationData
 from seodang.families.segmentation.scaling import Moments
 from seodang.families.segmentation.settings import SegmentationSettings

@@ -8,7 +8,7 @@ import torch
 
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.family import Prepared
-from seodang.core.pacing import MOST_EPOCHS
+from seodang.core.settings import MOST_EPOCHS
 from seodang.data.records import counted
 from seodang.families.translation.data import LEAST_SIDE, MOST_SIDE, TranslationData
 from seodang.families.translation.resnet import HALVINGS
