@@ -170,6 +170,29 @@ def check(family: str, source: str | Path = "", **settings: Any) -> list[Finding
     return answers.check(str(source), given)
 
 
+def use(family: str, tool: str, *words: str | Path, **options: Any) -> Any:
+    """What a family does without a run: `seodang.use("faces", "detect", "photo.jpg")`.
+
+    Args:
+        family: Name of the family.
+        tool: Name of the tool (`seodang.families.tools`).
+        *words: What it works on.
+        **options: Its options.
+
+    Returns: A value, a list of values, or an iterator of them.
+    Raises: SettingsError: The family has no such tool, or an option is unknown, missing or out of bounds.
+    """
+    known = {one.name: one for one in families.tools(family)}
+    if tool not in known:
+        have = f"has only {alternatives(tuple(known))}" if known else "has none"
+        raise SettingsError(f"No tool {tool!r}: family {family} {have}.", value=tool)
+    chosen = known[tool]
+    if words and not chosen.words:
+        raise SettingsError(f"{tool} takes no words, got {str(words[0])!r}.", value=words)
+    given = {**options, **({chosen.words: tuple(map(str, words))} if words else {})}
+    return chosen.action(chosen.options.from_flat(given))
+
+
 class Run:
     """A run folder and the model in it, loaded on first use."""
 

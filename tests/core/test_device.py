@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from seodang.core import device
-from seodang.core.device import Device, cgroup_cpus, choose_device, cpu_features, environment, usable_threads
+from seodang.core import device, processors
+from seodang.core.device import Device, choose_device, cpu_features, environment
 from seodang.core.errors import SettingsError
+from seodang.core.processors import cgroup_cpus, usable_threads
 from seodang.core.seeds import mix
 
 
@@ -61,7 +62,7 @@ def test_no_control_groups(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("quota", "count"), [(None, 4), (1.5, 2), (0.5, 1), (64.0, 4)])
 def test_threads_respect_affinity_and_quota(quota: float | None, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    monkeypatch.setattr(device, "cgroup_cpus", lambda root, membership: quota)
+    monkeypatch.setattr(processors, "cgroup_cpus", lambda root, membership: quota)
     assert usable_threads() == count
 
 

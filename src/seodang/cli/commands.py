@@ -16,6 +16,7 @@ from seodang.cli.drawing import check_target, write_made
 from seodang.cli.flags import PREFIX, given, merged, spell
 from seodang.cli.pictures import predict_files
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
+from seodang.cli.tools import asked, write_tool_values
 from seodang.cli.values import write_value, write_values
 from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
 from seodang.core.values import Refused, Table
@@ -123,6 +124,21 @@ def perform(args: Namespace) -> int:
         _tell_files(write_made(result, target), as_json=args.json)
         return 0
     write_values(result if isinstance(result, list | Iterator) else [result], as_json=args.json)
+    return 0
+
+
+def use(args: Namespace) -> int:
+    """A tool of a family: print what it gives, and write the pictures that are asked for.
+
+    Raises: DataError: Something got no answer, told after all others have theirs.
+    """
+    tool, words = args.chosen, tuple(getattr(args, "words", ()))
+    leaves = tool.options.leaves()
+    flags = {**given(args, leaves), **({tool.words: words} if words else {})}
+    result = tool.action(tool.options.from_flat({**flags, **asked(leaves, flags)}))
+    values = result if isinstance(result, list | Iterator) else [result]
+    several = len(words) != 1 or Path(words[0]).is_dir()
+    write_tool_values(values, getattr(args, "out", None), several=several, as_json=args.json)
     return 0
 
 

@@ -17,6 +17,7 @@ from seodang.cli import commands
 from seodang.cli.flags import Parser, add_settings, spell
 from seodang.cli.tables import tell
 from seodang.core.errors import SeodangError
+from seodang.core.settings import alternatives
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that wrote to a closed pipe
@@ -87,7 +88,7 @@ def build(argv: Sequence[str]) -> dict[str, Parser]:
     top.add_argument("--version", action="version", version=f"seodang {seodang.__version__}")
     subparsers = top.add_subparsers(metavar="COMMAND", required=True, title="commands")
     parsers = {"": top}
-    for name, (command, summary, add_arguments) in {**COMMANDS, **_verbs()}.items():
+    for name, (command, summary, add_arguments) in {**COMMANDS, **_verbs(), **_tools()}.items():
         parser = subparsers.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
         if name in argv[:1]:
             parser.set_defaults(command=command)
@@ -192,6 +193,43 @@ def _add_verb(name: str, parser: Parser, words: Sequence[str]) -> None:
     if verb.out:
         parser.add_argument("--out", metavar="PATH", help=verb.out)
     parser.add_argument("--json", action="store_true", help="print one JSON object a value")
+
+
+def _tools() -> dict[str, tuple[Command, str, AddArguments]]:
+    """The families that do something without a run, each a command of its own with its tools behind it."""
+    found: dict[str, tuple[Command, str, AddArguments]] = {}
+    for family in families.names():
+        if tools := families.tools(family):
+            summary = f"without training: {', '.join(tool.name for tool in tools)}"
+            found[family] = (commands.use, summary, partial(_add_tools, family))
+    return found
+
+
+def _add_tools(family: str, parser: Parser, words: Sequence[str]) -> None:
+    """The arguments of a family's tool, once it is named."""
+    known = {tool.name: tool for tool in families.tools(family)}
+    parser.description = families.summary(family)
+    if not words or words[0].startswith("-"):
+        parser.add_argument("tool", metavar="TOOL", help="; ".join(f"{name}: {tool.summary}" for name, tool in known.items()))
+        parser.epilog = f"seodang {family} TOOL --help shows what a tool takes."
+        return
+    tool = known.get(words[0])
+    if tool is None:
+        near = difflib.get_close_matches(words[0], known, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"There is {alternatives(tuple(known))}."
+        raise SeodangError(f"No tool {words[0]!r} of {family}. {hint}")
+    parser.prog = f"seodang {family} {tool.name}"
+    parser.description = tool.summary[0].upper() + tool.summary[1:] + "."
+    parser.add_argument("tool", help=argparse.SUPPRESS)
+    leaves = {leaf.name: leaf for leaf in tool.options.leaves()}
+    if tool.words:
+        parser.add_argument("words", metavar=tool.metavar, nargs="*", help=leaves.pop(tool.words).description)
+    parser.usage = f"{parser.prog}{f' {tool.metavar} ...' if tool.words else ''} [options]"
+    add_settings(parser, leaves.values())
+    if tool.out:
+        parser.add_argument("--out", metavar="PATH", help=tool.out)
+    parser.add_argument("--json", action="store_true", help="print one JSON object a value")
+    parser.set_defaults(chosen=tool)
 
 
 def _add_run(parser: Parser, words: Sequence[str]) -> None:

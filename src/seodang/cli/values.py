@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from seodang.cli.tables import tell, write, write_table
-from seodang.core.values import Table, Text
+from seodang.core.values import Boxes, Table, Text
 
 
 def write_values(values: Iterable[Any], *, as_json: bool) -> None:
@@ -34,8 +34,7 @@ def write_values(values: Iterable[Any], *, as_json: bool) -> None:
 def write_value(value: Any, *, as_json: bool) -> None:
     """One value; what a reader should know of it goes to stderr, so that a pipe gets the value alone."""
     if as_json:
-        fields: dict[str, Any] = {"piece": value} if isinstance(value, str) else asdict(value)
-        write(json.dumps({name: one for name, one in fields.items() if one is not None}, ensure_ascii=False))
+        write(json.dumps(_fields(value), ensure_ascii=False))
     elif isinstance(value, Table):
         write_table(value.headers, value.rows)
         for note in value.notes:
@@ -43,8 +42,35 @@ def write_value(value: Any, *, as_json: bool) -> None:
     elif isinstance(value, Text):
         write(value.text)
         write_note(value)
+    elif isinstance(value, Boxes):
+        _write_boxes(value)
     else:
         write(json.dumps(asdict(value), ensure_ascii=False))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    """What a JSON object says of a value: all that is known, and no pictures."""
+    if isinstance(value, str):
+        return {"piece": value}
+    fields = asdict(replace(value, pictures={})) if isinstance(value, Boxes) else asdict(value)
+    return {name: _known(one) for name, one in fields.items() if one is not None and name != "pictures"}
+
+
+def _known(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _known(one) for name, one in value.items() if one is not None}
+    return [_known(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _write_boxes(value: Boxes) -> None:
+    """The image, then a line for each thing in it."""
+    write(f"{value.file or 'image'}: {value.width} x {value.height} pixels, {len(value.found):,} found")
+    for one in value.found:
+        x0, y0, x1, y1 = one.box
+        label = "" if one.label is None else f"{one.label}  "
+        chance = "" if one.probability is None else f"probability {one.probability:.3f}  "
+        note = f"  [{one.note}]" if one.note else ""
+        write(f"  {label}{chance}x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}, score {one.score:.3f}{note}")
 
 
 def write_note(value: Text) -> None:

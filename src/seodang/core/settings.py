@@ -39,6 +39,7 @@ def Field(  # noqa: N802 - it stands where the field's type would, as in datacla
     read_by: Mapping[str, tuple[str, ...]] | None = None,
     is_path: bool = False,
     words: tuple[str, ...] = (),
+    question: str = "",
 ) -> Any:
     """Declare one setting.
 
@@ -50,6 +51,7 @@ def Field(  # noqa: N802 - it stands where the field's type would, as in datacla
         read_by:     Values of other settings with which alone it is read: given with others, it is refused.
         is_path:     Whether it names a file or a folder.
         words:       Values of such a setting that name none.
+        question:    What a person at a terminal is asked where it is not given; nothing where it may be left out.
     """
     limits = {name: value for name, value in (("ge", ge), ("gt", gt), ("le", le), ("lt", lt)) if value is not None}
     metadata = {
@@ -58,6 +60,7 @@ def Field(  # noqa: N802 - it stands where the field's type would, as in datacla
         "read_by": dict(read_by or {}),
         "is_path": is_path,
         "words": words,
+        "question": question,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -81,6 +84,8 @@ class Leaf:
     """Whether it names a file or a folder."""
     words: tuple[str, ...]
     """Values of such a setting that name none."""
+    question: str
+    """What a person at a terminal is asked where it is not given."""
 
     @classmethod
     def of(cls, field: dataclasses.Field[Any], hint: Any, group: str) -> Leaf:

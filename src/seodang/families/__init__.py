@@ -16,7 +16,7 @@ from seodang.core.errors import SeodangError
 if TYPE_CHECKING:
     from seodang.core.family import Family
     from seodang.core.settings import Settings
-    from seodang.core.verb import Verb
+    from seodang.core.verb import Tool, Verb
 
 
 @cache
@@ -101,6 +101,18 @@ def verbs(name: str) -> tuple[Verb, ...]:
     if module not in sys.modules and importlib.util.find_spec(module) is None:
         return ()
     found: tuple[Verb, ...] = importlib.import_module(module).VERBS
+    return found
+
+
+def tools(name: str) -> tuple[Tool, ...]:
+    """What a family does without a run, read without importing torch.
+
+    Raises: SeodangError: There is no such family.
+    """
+    module = f"{__name__}.{_known(name)}.tools"
+    if module not in sys.modules and importlib.util.find_spec(module) is None:
+        return ()
+    found: tuple[Tool, ...] = importlib.import_module(module).TOOLS
     return found
 
 

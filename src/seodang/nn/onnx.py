@@ -1,4 +1,4 @@
-"""What every export to ONNX needs: the packages of the extra, an exporter that keeps quiet, a session of ONNX Runtime, a proof.
+"""What every export to ONNX needs: an exporter that keeps quiet, a proof, files that belong together.
 
 An export folder holds model.onnx, proof.json and a description in JSON that the family writes.
 """
@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from importlib import import_module, metadata
+from importlib import metadata
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,26 +18,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seodang.core.errors import ExportError, MissingExtraError, RunError
+from seodang.core.errors import ExportError, RunError
 from seodang.core.files import write_bytes, write_json
+from seodang.nn.onnx_runtime import PACKAGES
+from seodang.nn.onnx_runtime import need_packages as need_packages
+from seodang.nn.onnx_runtime import open_session as open_session
 
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 18
 MODEL, PROOF = "model.onnx", "proof.json"
-
-
-def need_packages() -> None:
-    """Import what ONNX needs.
-
-    Raises: MissingExtraError: One of the packages is not installed.
-    """
-    # Some builds of onnxruntime report to their maker; the variable is read when it is imported. Nothing phones home here.
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-    for name in PACKAGES:
-        try:
-            import_module(name)
-        except ImportError:
-            raise MissingExtraError(f"ONNX needs {name}, which is not installed: pip install 'seodang[onnx]'.") from None
 
 
 def exported(
@@ -72,21 +59,6 @@ def exported(
         assert program is not None
         model: bytes = program.model_proto.SerializeToString()
         return model
-
-
-def open_session(model: bytes, threads: int) -> Any:
-    """An `onnxruntime.InferenceSession` of a model, on the CPU with so many threads.
-
-    Raises: MissingExtraError: ONNX Runtime is not installed.
-    """
-    need_packages()
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors alone
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def answers(session: Any, outputs: Sequence[str], inputs: Mapping[str, Any], what: str) -> list[Any]:

@@ -1,0 +1,96 @@
+"""What tools give, on the terminal: values as lines or JSON, pictures into files, and questions where answers lack."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from seodang.cli.tables import tell, write
+from seodang.cli.values import write_value
+from seodang.core.errors import DataError, MachineError, SettingsError
+from seodang.core.settings import Leaf
+from seodang.core.values import Boxes, Refused
+
+OUT, PNG = "out", ".png"
+
+
+def asked(leaves: Iterable[Leaf], given: Mapping[str, Any]) -> dict[str, str]:
+    """Answers of the person at the terminal to what is asked and was not given; nothing where nobody can answer."""
+    missing = [leaf for leaf in leaves if leaf.question and leaf.name not in given]
+    if not missing or not sys.stdin.isatty():
+        return {}
+    answers = {}
+    for leaf in missing:
+        tell(leaf.question)
+        answers[leaf.name] = input("> ").strip()
+    return {name: answer for name, answer in answers.items() if answer}
+
+
+def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, as_json: bool) -> None:
+    """Print values as they come, with their pictures written.
+
+    Args:
+        values: What a tool gives.
+        out: Where pictures go: a PNG file, or a folder.
+        several: Whether there may be several pictures, so that a folder is needed.
+        as_json: Print one JSON object a value.
+
+    Raises:
+        SettingsError: The pictures cannot go there.
+        DataError: Something got no answer.
+    """
+    target = None if out is None else _target(Path(out), several)
+    refused: list[str] = []
+    count, taken = 0, set[str]()
+    for value in values:
+        count += 1
+        if isinstance(value, Refused):
+            refused.append(value.error)
+            continue
+        write_value(value, as_json=as_json)
+        if target is not None and isinstance(value, Boxes):
+            place = target / _free_name(Path(value.file).stem, taken) if several else target
+            _draw(value, place)
+            if not as_json:
+                write(f"  drawn: {place}")
+    if refused:
+        sys.stdout.flush()  # what was found stands before what is said of the rest
+        more = f" ({len(refused) - 1:,} more got no answer)" if len(refused) > 1 else ""
+        raise DataError(f"{refused[0].rstrip('.')}{more}.")
+
+
+def _target(place: Path, several: bool) -> Path:
+    """A checked file, or a folder that is made."""
+    if several:
+        if place.suffix.lower() == PNG or (place.exists() and not place.is_dir()):
+            raise SettingsError(f"{{out}} must be a folder, as there are several photos, got {place}.", settings=(OUT,))
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MachineError(f"{place} cannot be made: {error.strerror}.") from error
+        return place
+    if place.suffix.lower() != PNG:
+        raise SettingsError(f"{{out}} must end in .png, got {place}.", settings=(OUT,))
+    if not place.parent.is_dir():
+        raise SettingsError(f"{{out}}: there is no folder {place.parent}; make it first.", settings=(OUT,))
+    return place
+
+
+def _free_name(stem: str, taken: set[str]) -> str:
+    """A name of a picture that no other photo has: photos of several folders may share theirs."""
+    number, name = 1, f"{stem}{PNG}"
+    while name in taken:
+        number += 1
+        name = f"{stem}-{number}{PNG}"
+    taken.add(name)
+    return name
+
+
+def _draw(value: Boxes, place: Path) -> None:
+    from seodang.data.images import write_png
+
+    if place.resolve() == Path(value.file).resolve():
+        raise SettingsError(f"{{out}}: {place} is the photo itself; choose another place.", settings=(OUT,))
+    write_png(place, value.pictures[OUT]())

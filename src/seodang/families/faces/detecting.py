@@ -1,0 +1,52 @@
+"""`seodang faces detect`: the first stage alone, for photos and folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from seodang.core.errors import SettingsError
+from seodang.core.values import Box, Boxes, Refused
+from seodang.families.faces.drawing import draw_boxes
+from seodang.families.faces.engine.boxes import Faces
+from seodang.families.faces.engine.dlib_engine import landmarks68
+from seodang.families.faces.engine.engine import open_finder
+from seodang.families.faces.options import DetectOptions
+from seodang.families.faces.photos import find_photos, read_photo
+from seodang.families.faces.two_stages import Seen, look_at
+
+
+def detect(options: DetectOptions) -> Iterator[Boxes | Refused]:
+    """The faces of each photo; a `Refused` in place of one that cannot be read.
+
+    Raises: DataError: There is no such file or folder, or no photo in it. SettingsError: No photo is named.
+    """
+    if not options.photos:
+        raise SettingsError("PHOTO is missing: name photos, or folders of photos.", settings=("photos",))
+    photos = find_photos(options.photos)
+    return _detected(photos, options)
+
+
+def _detected(photos: Sequence[Path], options: DetectOptions) -> Iterator[Boxes | Refused]:
+    find, threads = open_finder(options.computing)
+    for one in look_at(photos, find, None, None, threads):
+        faces = one.faces
+        if options.points68 and len(faces.boxes):
+            faces = faces._replace(landmarks=landmarks68(read_photo(one.photo), faces.boxes))
+        yield Refused(one.error) if one.error else value_of(one, as_boxes(faces))
+
+
+def value_of(seen: Seen, boxes: tuple[Box, ...], unknown: str = "") -> Boxes:
+    """What was found in a photo, with the picture of it."""
+    height, width = seen.size
+    return Boxes(str(seen.photo), width, height, boxes, {"out": lambda: draw_boxes(read_photo(seen.photo), boxes, unknown)})
+
+
+def as_boxes(faces: Faces) -> tuple[Box, ...]:
+    """Faces as values: plain numbers, to a tenth of a pixel."""
+    found = []
+    for box, landmarks, score in zip(*faces, strict=True):
+        x0, y0, x1, y1 = (round(float(edge), 1) for edge in box)
+        points = tuple((round(float(x), 1), round(float(y), 1)) for x, y in landmarks)
+        found.append(Box((x0, y0, x1, y1), round(float(score), 4), points))
+    return tuple(found)

@@ -1,0 +1,5 @@
+from seodang.core.settings import TrainingSettings
+
+SETTINGS = TrainingSettings
+PRESETS = {}
+READING = ()
