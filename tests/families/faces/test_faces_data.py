@@ -180,7 +180,7 @@ def test_bad_photos_can_be_skipped_and_are_counted(people: Path) -> None:
     data = read_data(str(people), crops(skip_bad_photos=True))
     assert faces_of(data) == 11
     says = " ".join(data.notes)
-    assert "Bo/2.png: is damaged" in says and "1 file left out, no image by the name (notes.txt)" in says
+    assert "1 photo skipped: Bo/2.png (is damaged" in says and "1 file left out, no image by the name (notes.txt)" in says
     assert "1 photo in no folder of a person left out (stray.png)" in says
 
 
@@ -211,7 +211,7 @@ def test_the_first_stage_finds_who_is_meant(face_weights: None, portrait: RGB, t
     findings = {one.where: one for one in seodang.check("faces", tmp_path)}
     assert findings["Grace/1.png"].what == "2 faces are found in it, and none is clearly the one that is meant"
     assert findings["Grace/2.png"].what == "no face is found in it"
-    assert findings["Grace/2.png"].fix == "take another photo, or pass --skip-bad-photos"
+    assert findings["Grace/2.png"].fix == "take another photo, or pass {skip_bad_photos}"
 
 
 def faces_of(data: FacesData) -> int:

@@ -27,8 +27,10 @@ from seodang.families.faces.two_stages import Seen, look_at
 
 FEWEST = 3  # different photos of a person: to learn from, to validate and to test
 FEWEST_TESTED = 20  # photos that tell something about others
-ANOTHER = "take another photo, or pass --skip-bad-photos"
-SKIP = ("skip_bad_photos",)
+ANOTHER = "take another photo, or pass {skip_bad_photos}"
+SPELLED = ("skip_bad_photos",)  # settings that findings speak of
+SKIPPED = "it is left out, as {skip_bad_photos} asks"
+NAMED = 3  # of the photos that are skipped, in notes
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,9 @@ def read_data(source: str, settings: FacesSettings) -> FacesData:
     _refuse(looked.findings, f"seodang check faces {source}")
     parts = split_portraits(looked.portraits)
     people = tuple(sorted({one.person for one in parts["train"]}))
-    notes = tuple(f"{one.where}: {one.what}" for one in looked.findings)
-    return FacesData(Path(source).name, people, {part: labelled(some, people) for part, some in parts.items()}, notes)
+    return FacesData(
+        Path(source).name, people, {part: labelled(some, people) for part, some in parts.items()}, notes_of(looked.findings)
+    )
 
 
 def read_others(source: str, settings: FacesSettings, people: Sequence[str]) -> tuple[Part, tuple[str, ...]]:
@@ -116,7 +119,17 @@ def read_others(source: str, settings: FacesSettings, people: Sequence[str]) -> 
         raise DataError(f"{source}: {listed(strangers)} was not learned; the model knows {listed(list(people))}")
     if not taken:
         raise DataError(f"{source}: no face is left to measure on")
-    return labelled(taken, people), tuple(f"{one.where}: {one.what}" for one in (*findings, *bad))
+    return labelled(taken, people), notes_of((*findings, *bad))
+
+
+def notes_of(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Findings as notes of a run; photos that are skipped are counted, and named in one line."""
+    skipped = [one for one in findings if one.fix == SKIPPED]
+    notes = [f"{one.where}: {one.what}" for one in findings if one.fix != SKIPPED]
+    if skipped:
+        named = listed([f"{one.where} ({one.what})" for one in skipped], limit=NAMED, width=120)
+        notes.insert(0, f"{counted(len(skipped), 'photo')} skipped: {named}")
+    return tuple(notes)
 
 
 def labelled(portraits: Sequence[Portrait], people: Sequence[str]) -> Part:
@@ -213,7 +226,7 @@ def take_faces(photos: Sequence[Photo], first: FirstStage, settings: FacesSettin
         number = None if one.error else main_face(one.faces, one.size)
         if number is None:
             what, fix = _why_none(photo, one)
-            bad.append(Finding(severity, photo.name, what, "" if severity == "warning" else fix))
+            bad.append(Finding(severity, photo.name, what, SKIPPED if severity == "warning" else fix))
             continue
         x0, y0, x1, y1 = (float(edge) for edge in one.faces.boxes[number])
         digest = hashlib.blake2b(photo.path.read_bytes(), digest_size=16).hexdigest()
@@ -224,7 +237,7 @@ def take_faces(photos: Sequence[Photo], first: FirstStage, settings: FacesSettin
 def _why_none(photo: Photo, seen: Seen) -> tuple[str, str]:
     """Why a photo has no face to learn from, and what to do."""
     if seen.error:
-        return seen.error.removeprefix(photo.path.name).removeprefix(":").strip(), "or pass --skip-bad-photos"
+        return seen.error.removeprefix(photo.path.name).removeprefix(":").strip(), "or pass {skip_bad_photos}"
     if not len(seen.faces.boxes):
         return "no face is found in it", ANOTHER
     return f"{len(seen.faces.boxes)} faces are found in it, and none is clearly the one that is meant", ANOTHER
@@ -306,4 +319,4 @@ def _refuse(findings: Sequence[Finding], command: str) -> None:
     if errors:
         first = errors[0]
         more = f" ({len(errors) - 1:,} more: {command})" if len(errors) > 1 else ""
-        raise DataError(f"{first.where}: {first.what}" + (f"; {first.fix}" if first.fix else "") + more)
+        raise DataError(f"{first.where}: {first.what}" + (f"; {first.fix}" if first.fix else "") + more, settings=SPELLED)

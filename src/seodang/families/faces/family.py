@@ -11,7 +11,7 @@ from seodang.core.device import Device
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Trained
 from seodang.core.values import Boxes, Finding, Image, Refused
 from seodang.data.image_inputs import image_inputs
-from seodang.data.records import counted
+from seodang.data.records import counted, listed
 from seodang.families.faces.data import FacesData, look, read_data, read_others
 from seodang.families.faces.derive import prepare
 from seodang.families.faces.evaluation import evaluate_people
@@ -55,7 +55,7 @@ class Faces(Family[FacesSettings, FacesData, FacesPredictor]):
     def describe(self, data: FacesData) -> dict[str, Any]:
         """Faces of each part, people, notes."""
         faces = {part: len(some.portraits) for part, some in data.parts.items()}
-        return {"faces": faces, "people": list(data.people), "notes": list(data.notes)}
+        return {"faces": faces, "people": f"{len(data.people):,}: {listed(data.people)}", "notes": list(data.notes)}
 
     def prepare(self, data: FacesData, settings: FacesSettings) -> Prepared[FacesSettings]:
         """What was left open, and who is who."""

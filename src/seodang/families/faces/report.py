@@ -198,11 +198,11 @@ def _write_mistakes(page: Page) -> None:
     for row in wrong:
         taken, true = int(predicted[row]), int(test.labels[row])
         cells = [(f"is {_short(page.people[true])}", test.portraits[row].chip)]
-        for number, words in ((taken, f"taken for, {page.probabilities[row, taken]:.0%}"), (true, "its own person")):
+        sure = f"{page.probabilities[row, taken]:.0%}"
+        for number, words in ((taken, f"taken for {_short(page.people[taken])}, {sure}"), (true, "nearest of its own")):
             theirs = np.flatnonzero(train.labels == number)
-            likeness = known[theirs] @ asked[row]
-            nearest = train.portraits[theirs[int(likeness.argmax())]]
-            cells.append((f"{_short(page.people[number])}: {words}", nearest.chip))
+            nearest = train.portraits[theirs[int((known[theirs] @ asked[row]).argmax())]]
+            cells.append((words, nearest.chip))
         rows.append(cells)
     alt = "Test faces that got another's name, beside the nearest learned faces of that person and of their own."
     caption = "Left a test face; in the middle the most similar face learned of the person it was taken for; right of its own. "
