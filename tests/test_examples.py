@@ -38,6 +38,7 @@ NEEDS_DOWNLOAD = (
     "mnist",
     "facades",
     " get ",
+    "people/",  # photos of faces, which weights find
 )
 OPTIONS = {"train": "--quiet --epochs 1 --threads 1 --device cpu --precision f32"}
 
@@ -67,6 +68,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(tmp_path / "cells" / "images", tmp_path / "folder")
     for name in ("ada", "bo"):
         shutil.copytree(tmp_path / "cells" / "images", tmp_path / "faces" / name)
+    shutil.copytree(tmp_path / "cells" / "images", tmp_path / "chips" / "ada")
+    shutil.copytree(tmp_path / "photos", tmp_path / "chips" / "bo")
     Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
     _write_pairs(tmp_path)
     monkeypatch.setattr(derive, "JUDGE_STEPS", 2)  # of networks that only measure

@@ -17,7 +17,9 @@ class CosineHead(nn.Module):
     Wang, Xiang, Cheng & Yuille, "NormFace: L2 Hypersphere Embedding for Face Verification", ACM MM 2017, arXiv:1704.06369,
     with the margin of Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, arXiv:1801.09414.
     Unlike CosFace, whose scale is fixed at 64, it is learned, as in NormFace; and each direction begins as the mean of the
-    person's embeddings (Qi, Brown & Lowe, "Low-Shot Learning with Imprinted Weights", CVPR 2018, arXiv:1712.07136).
+    person's embeddings (Qi, Brown & Lowe, "Low-Shot Learning with Imprinted Weights", CVPR 2018, arXiv:1712.07136). Cosines
+    are taken around the mean of all embeddings learned from: those of dlib's network all point about the same way, and tell
+    people apart by little.
 
     Args:
         embedding_dim: Numbers of an embedding.
@@ -26,6 +28,7 @@ class CosineHead(nn.Module):
 
     def __init__(self, embedding_dim: int, people: int) -> None:
         super().__init__()
+        self.register_buffer("middle", torch.zeros(embedding_dim))
         self.directions = nn.Parameter(functional.normalize(torch.randn(people, embedding_dim)))
         self.log_scale = nn.Parameter(torch.tensor(math.log(FIRST_SCALE)))
 
@@ -39,7 +42,12 @@ class CosineHead(nn.Module):
 
     def cosines(self, embeddings: Tensor) -> Tensor:
         """How near each embedding points to each person, (batch, people), from -1 to 1."""
-        return functional.linear(functional.normalize(embeddings), functional.normalize(self.directions))
+        return functional.linear(self.around(embeddings), functional.normalize(self.directions))
+
+    def around(self, embeddings: Tensor) -> Tensor:
+        """Where each embedding lies as seen from the mean of all, (batch, embedding_dim), of length 1."""
+        assert isinstance(self.middle, Tensor)
+        return functional.normalize(functional.normalize(embeddings) - self.middle)
 
     def with_margin(self, embeddings: Tensor, labels: Tensor, margin: float) -> Tensor:
         """The same logits, each face's own person moved off by a margin of its cosine: CosFace, equation 4.
@@ -54,8 +62,10 @@ class CosineHead(nn.Module):
 
     @torch.no_grad()
     def imprint(self, embeddings: Tensor, labels: Tensor) -> None:
-        """Point each direction at the mean of the person's embeddings, which are of length 1."""
-        sums = torch.zeros_like(self.directions).index_add_(0, labels, embeddings)
+        """Take the mean of embeddings as the middle, and point each direction at the mean of the person's, seen from there."""
+        assert isinstance(self.middle, Tensor)
+        self.middle.copy_(functional.normalize(embeddings).mean(0))
+        sums = torch.zeros_like(self.directions).index_add_(0, labels, self.around(embeddings))
         self.directions.copy_(functional.normalize(sums))
 
 

@@ -193,17 +193,7 @@ def _write_mistakes(page: Page) -> None:
     if not len(wrong):
         page.report.paragraph("There is none: every test face gets its own name.")
         return
-    known, asked = page.near(train), page.near(test)
-    rows = []
-    for row in wrong:
-        taken, true = int(predicted[row]), int(test.labels[row])
-        cells = [(f"is {_short(page.people[true])}", test.portraits[row].chip)]
-        sure = f"{page.probabilities[row, taken]:.0%}"
-        for number, words in ((taken, f"taken for {_short(page.people[taken])}, {sure}"), (true, "nearest of its own")):
-            theirs = np.flatnonzero(train.labels == number)
-            nearest = train.portraits[theirs[int((known[theirs] @ asked[row]).argmax())]]
-            cells.append((words, nearest.chip))
-        rows.append(cells)
+    rows = [_mistake(page, int(row), train, test) for row in wrong]
     alt = "Test faces that got another's name, beside the nearest learned faces of that person and of their own."
     caption = "Left a test face; in the middle the most similar face learned of the person it was taken for; right of its own. "
     caption += "Where left and middle are one person, the photo may lie in a wrong folder."
@@ -212,6 +202,18 @@ def _write_mistakes(page: Page) -> None:
         [test.portraits[row].name, page.people[int(predicted[row])], float(page.probabilities[row].max())] for row in wrong
     ]
     page.report.table(Table(["photo", "taken for", "probability"], names))
+
+
+def _mistake(page: Page, row: int, train: Part, test: Part) -> list[tuple[str, NDArray[np.uint8]]]:
+    """A test face, the most similar face learned of the person it was taken for, and of its own person."""
+    true, taken = int(test.labels[row]), int(page.probabilities[row].argmax())
+    cells = [(f"is {_short(page.people[true])}", test.portraits[row].chip)]
+    sure = f"{page.probabilities[row, taken]:.0%}"
+    for number, words in ((taken, f"taken for {_short(page.people[taken])}, {sure}"), (true, "nearest of its own")):
+        theirs = np.flatnonzero(train.labels == number)
+        likeness = page.near(train)[theirs] @ page.near(test)[row]
+        cells.append((words, train.portraits[theirs[int(likeness.argmax())]].chip))
+    return cells
 
 
 def _write_right(page: Page) -> None:
