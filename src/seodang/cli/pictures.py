@@ -159,7 +159,8 @@ def _words(answer: Answer, targets: Mapping[str, Path]) -> tuple[str, ...]:
 def _named(one: Box) -> str:
     """What is in a box, how sure that is, and where it begins."""
     chance = "" if one.probability is None else f" {one.probability:.1%}"
-    return f"{one.label or 'score ' + format(one.score, '.3f')}{chance} at {one.box[0]:.0f}, {one.box[1]:.0f}"
+    note = f" [{one.note}]" if one.note else ""
+    return f"{one.label or 'score ' + format(one.score, '.3f')}{chance} at {one.box[0]:.0f}, {one.box[1]:.0f}{note}"
 
 
 def _size(image: Image) -> tuple[int, int, int, int]:

@@ -20,7 +20,7 @@ from seodang.families.faces.cnn import FaceCnn
 from seodang.families.faces.data import FacesData, labelled
 from seodang.families.faces.derive import prepare
 from seodang.families.faces.head import Chances, CosineHead, Recogniser
-from seodang.families.faces.learner import PeopleLearner, PeopleValidation, fit_temperature
+from seodang.families.faces.learner import PeopleLearner, PeopleValidation, fit_temperature, least_sure
 from seodang.families.faces.settings import AugmentationSettings, FacesSettings
 from seodang.families.faces.yardstick import RIDGE, ridge, small_pixels
 
@@ -116,6 +116,15 @@ def test_few_right_faces_make_nobody_certain() -> None:
     logits = torch.tensor([[9.0, 0.0]] * 10)
     fitted, _ = fit_temperature(logits, torch.zeros(10, dtype=torch.int64))
     assert torch.softmax(logits / fitted["temperature"], 1)[0, 0].item() == pytest.approx(11 / 12, abs=1e-3)
+
+
+def test_a_hundredth_of_right_answers_is_less_sure_than_the_least() -> None:
+    sure = torch.linspace(0.6, 0.99, 201)
+    logits = torch.stack([torch.log(sure), torch.log(1 - sure)], 1)
+    labels = torch.zeros(201, dtype=torch.int64)
+    labels[:100] = 1  # wrong answers, which do not count
+    assert least_sure(logits, labels, torch.ones(())).item() == pytest.approx(sure[101].item())
+    assert least_sure(logits, 1 - torch.zeros_like(labels), torch.ones(())).item() == 0
 
 
 def test_faces_that_may_not_stray_are_the_photos() -> None:

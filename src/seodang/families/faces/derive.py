@@ -9,7 +9,7 @@ from seodang.core.family import Prepared
 from seodang.core.settings import alternatives
 from seodang.families.faces.data import FacesData
 from seodang.families.faces.first_stage import model_of
-from seodang.families.faces.settings import FacesSettings
+from seodang.families.faces.settings import DataSettings, FacesSettings
 
 HEAD: dict[str, tuple[Any, str]] = {
     "epochs": (20, "each takes a moment: embeddings are computed once"),
@@ -30,6 +30,8 @@ def prepare(data: FacesData, settings: FacesSettings) -> Prepared[FacesSettings]
     """
     flat, model = settings.to_flat(), model_of(settings)
     _refuse_unread(flat, model)
+    if not settings.data.cut and settings.data.score != DataSettings().score:
+        raise SettingsError("{score} is read only with {cut}; leave {score} out.", settings=("score", "cut"))
     why = "weights of networks that know faces are at hand" if settings.data.cut else "without cutting no weights are needed"
     derived = {"model": (model, why), **(HEAD if model == "head" else CNN)}
     values = {name: value for name, (value, _) in derived.items() if flat[name] is None}

@@ -39,6 +39,7 @@ TOLERANCE = 1e-4  # of probabilities
 PROOF_COUNTS = (1, 3, 8)  # faces of each comparison
 PROOF_SEED = 0
 OUTPUT = "probabilities"
+ABOUT = "about.json"
 
 
 def export_onnx(predictor: FacesPredictor, device: Device, folder: Path) -> Path:
@@ -106,6 +107,7 @@ def about(predictor: FacesPredictor) -> dict[str, Any]:
         "outputs": {OUTPUT: "(batch, people), float32, in the order of people"},
         "people": list(predictor.people),
         "temperature": predictor.temperature,
+        "least_sure": predictor.least_sure,
     }
     if not settings.data.cut:
         return {**found, "cut": f"the whole picture, resized to {side} x {side}"}
@@ -126,4 +128,7 @@ def open_exported(folder: Path, settings: FacesSettings, device: Device) -> Face
         return found
 
     preprocessing = told(folder.parent / "preprocessing.json")
-    return FacesPredictor(settings, preprocessing, open_first_stage(settings), classify)
+    fitted = told(folder / ABOUT)
+    return FacesPredictor(
+        settings, preprocessing, open_first_stage(settings), classify, None, fitted["temperature"], fitted["least_sure"]
+    )

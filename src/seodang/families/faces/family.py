@@ -18,7 +18,7 @@ from seodang.families.faces.evaluation import evaluate_people
 from seodang.families.faces.first_stage import open_first_stage
 from seodang.families.faces.predictor import FacesPredictor, classify_with
 from seodang.families.faces.settings import PRESETS, FacesSettings
-from seodang.families.faces.training import TRAIN, stages, temperature_of, trained_network
+from seodang.families.faces.training import TRAIN, calibrated, stages, trained_network
 from seodang.families.faces.yardstick import yardstick
 
 FacesTrained = Trained[FacesSettings]
@@ -73,9 +73,9 @@ class Faces(Family[FacesSettings, FacesData, FacesPredictor]):
         """Both stages with trained weights."""
         settings, device = trained.settings, trained.device
         network = trained_network(settings, trained.preprocessing, trained.weights[TRAIN]).to(device.torch)
-        temperature = float(temperature_of(trained.weights))
-        classify = classify_with(network, temperature, settings, device)
-        return FacesPredictor(settings, trained.preprocessing, open_first_stage(settings), classify, network, temperature)
+        fitted = calibrated(trained.weights)
+        classify = classify_with(network, fitted["temperature"], settings, device)
+        return FacesPredictor(settings, trained.preprocessing, open_first_stage(settings), classify, network, **fitted)
 
     def exported_predictor(self, engine: str, folder: Path, settings: FacesSettings, device: Device) -> FacesPredictor:
         """The exported model in ONNX Runtime, behind the same first stage."""

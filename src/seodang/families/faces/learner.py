@@ -17,6 +17,7 @@ from seodang.core.learner import Learner, Validation
 from seodang.core.step import Stepper
 
 SCORED_AT_ONCE = 64
+RARELY = 0.01  # how often a face of its own people may be called a stranger's
 COLDEST, HOTTEST = 0.02, 50.0  # temperatures that are looked at
 
 
@@ -120,3 +121,21 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> tuple[dict[str, Tensor], 
 
     best = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
     return {"temperature": torch.tensor(math.exp(best.x))}, torch.tensor(float(best.fun))
+
+
+def least_sure(logits: Tensor, labels: Tensor, temperature: Tensor) -> Tensor:
+    """The probability below which an answer may be about a stranger, 0-d: nearly all right ones are surer.
+
+    Probabilities add up to 1 for anybody; but a stranger is like nobody here, and gets a little of several (Hendrycks & Gimpel,
+    "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural Networks", ICLR 2017, arXiv:1610.02136).
+
+    Args:
+        logits: (faces, people), of faces that were not learned from.
+        labels: (faces,), int64.
+        temperature: 0-d.
+
+    Returns: The lower hundredth of the probabilities of right answers; 0 where there are none.
+    """
+    sure, answers = torch.softmax(logits / temperature, 1).max(1)
+    right = sure[answers == labels]
+    return torch.quantile(right, RARELY, interpolation="lower") if len(right) else torch.zeros(())

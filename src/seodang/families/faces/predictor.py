@@ -30,6 +30,8 @@ from seodang.families.faces.photos import as_photo
 from seodang.families.faces.settings import FacesSettings
 from seodang.families.faces.two_stages import Classify, Seen
 
+STRANGER = "perhaps a stranger"
+
 
 @dataclass(frozen=True)
 class FacesPredictor:
@@ -44,6 +46,8 @@ class FacesPredictor:
     network: CosineHead | FaceCnn | None = None
     """What computes the second stage; None when an exported model does."""
     temperature: float = 1.0
+    least_sure: float = 0.0
+    """The probability below which a face may be a stranger's."""
 
     @property
     def people(self) -> tuple[str, ...]:
@@ -67,7 +71,7 @@ class FacesPredictor:
 
     def value_of(self, seen: Seen, pixels: NDArray[np.uint8]) -> Boxes:
         """What was seen, with names and the picture of it."""
-        boxes = named(as_boxes(seen.faces), seen.answers, self.people)
+        boxes = named(as_boxes(seen.faces), seen.answers, self.people, self.least_sure)
         height, width = seen.size
         where = "" if seen.photo == Path() else str(seen.photo)
         return Boxes(where, width, height, boxes, {"out": partial(draw_boxes, pixels, boxes)})
@@ -80,12 +84,14 @@ class FacesPredictor:
         return found
 
 
-def named(boxes: Sequence[Box], probabilities: Floats, people: Sequence[str]) -> tuple[Box, ...]:
-    """Boxes with the likeliest person of each."""
+def named(boxes: Sequence[Box], probabilities: Floats, people: Sequence[str], least_sure: float) -> tuple[Box, ...]:
+    """Boxes with the likeliest person of each, and a note where the answer is less sure than nearly all right ones."""
     found = []
     for one, chances in zip(boxes, probabilities, strict=True):
         likeliest = int(chances.argmax())
-        found.append(Box(one.box, one.score, one.landmarks, people[likeliest], float(chances[likeliest])))
+        sure = float(chances[likeliest])
+        note = STRANGER if sure < least_sure else None
+        found.append(Box(one.box, one.score, one.landmarks, people[likeliest], sure, note))
     return tuple(found)
 
 

@@ -120,8 +120,9 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     )
     report.table(page.measures_table(MEASURES, f"Measured on {evaluation['rows']:,} test faces"))
     report.note(
-        "It knows these people alone: a stranger gets the name of one of them. To tell strangers apart, enrol the people in a "
-        "gallery and ask `seodang faces identify`."
+        "It knows these people alone: a stranger gets the name of one of them, and mostly the note “perhaps a stranger”, as any "
+        f"face does whose name has a probability below {page.predictor.least_sure:.1%}. A gallery tells strangers more surely: "
+        "`seodang faces identify`."
     )
     if page.data is None:
         report.note(

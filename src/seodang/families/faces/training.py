@@ -18,7 +18,7 @@ from seodang.families.faces.data import FacesData, Part
 from seodang.families.faces.embedding import embedded
 from seodang.families.faces.engine.embedders import EMBEDDING_DIM
 from seodang.families.faces.head import CosineHead
-from seodang.families.faces.learner import PeopleLearner, PeopleValidation, Score, fit_temperature, logits_of
+from seodang.families.faces.learner import PeopleLearner, PeopleValidation, Score, fit_temperature, least_sure, logits_of
 from seodang.families.faces.settings import FacesSettings
 from seodang.nn.oneshot import Once, OneShot
 
@@ -59,15 +59,17 @@ def train_network(context: Context) -> Work:
 
 
 def calibrate(context: Context) -> Work:
-    """The temperature, fitted to the validation faces in one step."""
+    """The temperature and how sure answers mostly are, fitted to the validation faces in one step."""
     validation = context.data.parts["validation"]
 
     def fit() -> tuple[dict[str, Tensor], Tensor]:
         network = trained_network(context.settings, context.preprocessing, context.finished[TRAIN]).to(context.device.torch)
         logits = logits_of(network, inputs_of(validation, context.settings), context.device.exact())
-        return fit_temperature(logits, torch.from_numpy(validation.labels))
+        labels = torch.from_numpy(validation.labels)
+        fitted, loss = fit_temperature(logits, labels)
+        return {**fitted, "least_sure": least_sure(logits, labels, fitted["temperature"])}, loss
 
-    learner = OneShot({"temperature": torch.ones(())}, fit)
+    learner = OneShot({"temperature": torch.ones(()), "least_sure": torch.zeros(())}, fit)
     return Work(learner, Once(len(validation.labels)), Budget(1, context.settings.training.seed, "constant"))
 
 
@@ -91,9 +93,9 @@ def trained_network(
     return network
 
 
-def temperature_of(weights: Mapping[str, Mapping[str, Tensor]]) -> Tensor:
-    """The temperature, 0-d, as its stage stored it."""
-    return weights[CALIBRATE]["learner/temperature"]
+def calibrated(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, float]:
+    """Temperature and least sureness, as their stage stored them."""
+    return {name: float(weights[CALIBRATE][f"learner/{name}"]) for name in ("temperature", "least_sure")}
 
 
 def inputs_of(part: Part, settings: FacesSettings) -> Tensor:
