@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -73,8 +73,9 @@ class FacesPredictor:
         """What was seen, with names and the picture of it."""
         boxes = named(as_boxes(seen.faces), seen.answers, self.people, self.least_sure)
         height, width = seen.size
+        drawn = tuple(replace(one, label=STRANGER, probability=None) if one.note else one for one in boxes)
         where = "" if seen.photo == Path() else str(seen.photo)
-        return Boxes(where, width, height, boxes, {"out": partial(draw_boxes, pixels, boxes)})
+        return Boxes(where, width, height, boxes, {"out": partial(draw_boxes, pixels, drawn, STRANGER)})
 
     def probabilities(self, part: Part) -> Floats:
         """Of each person for each face of a part, (faces, people); embeddings that were computed are not computed again."""

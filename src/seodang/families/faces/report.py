@@ -120,9 +120,9 @@ def _write_result(page: Page, record: Mapping[str, Any]) -> None:
     )
     report.table(page.measures_table(MEASURES, f"Measured on {evaluation['rows']:,} test faces"))
     report.note(
-        "It knows these people alone: a stranger gets the name of one of them, and mostly the note “perhaps a stranger”, as any "
-        f"face does whose name has a probability below {page.predictor.least_sure:.1%}. A gallery tells strangers more surely: "
-        "`seodang faces identify`."
+        "It knows these people alone: a stranger gets the name of one of them. Mostly it is noted as “perhaps a stranger”, as "
+        f"every face is whose name has a probability below {page.predictor.least_sure:.1%}. A gallery tells strangers more "
+        "surely: `seodang faces identify`."
     )
     if page.data is None:
         report.note(
