@@ -99,14 +99,17 @@ class ClusterOptions(Settings):
 
     album: tuple[str, ...] = Field((), description="photos and folders of photos")
     out: str | None = Field(None, description="folder for a folder of faces a person; it must not be there yet")
-    threshold: float | None = Field(None, gt=-1, lt=1, description="least mean likeness of faces of one person")
+    likeness: float | None = Field(None, gt=-1, lt=1, description="how alike the faces of one person are, by cosine")
     computing: EngineOptions = EngineOptions()
 
 
-class SortedOptions(Settings):
-    """People of a sorted album."""
+class RenameOptions(Settings):
+    """Two names."""
 
-    words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the people: `sorted/ person-1 person-2`")
+    words: tuple[str, ...] = Field(
+        (), description="with --gallery two people, else the folder that `cluster` made and two people in it"
+    )
+    known: GalleryOptions = GalleryOptions()
 
 
 class SplitOptions(Settings):
@@ -114,6 +117,7 @@ class SplitOptions(Settings):
 
     words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the person: `sorted/ person-3`")
     parts: int = Field(2, ge=2, le=1000, description="people that it is")
+    computing: EngineOptions = EngineOptions()
 
 
 class PeopleOptions(Settings):
