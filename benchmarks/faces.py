@@ -124,7 +124,9 @@ def embed_lfw_by_peer() -> Embedded:
             embeddings.append(nobody(missed))
             continue
         boxes = np.array([(left, top, right, bottom) for top, right, bottom, left in places], np.float32)
-        chosen = middle(Faces(boxes, np.zeros((len(boxes), 5, 2), np.float32), np.ones(len(boxes), np.float32)), pixels.shape[:2])
+        chosen = middle(
+            Faces(boxes, np.zeros((len(boxes), 5, 2), np.float32), np.ones(len(boxes), np.float32)), pixels.shape[:2]
+        )
         vector = face_recognition.face_encodings(pixels, [places[chosen]])[0].astype(np.float32)
         embeddings.append(vector / np.linalg.norm(vector))
     return Embedded(np.stack(embeddings), np.array(labels), missed)
@@ -389,7 +391,10 @@ def same(options: argparse.Namespace) -> Any:
     expected = np.stack([np.asarray(dlib_network.compute_face_descriptor(chip)) for chip in chips])
     batch = np.ascontiguousarray(np.stack(chips).transpose(0, 3, 1, 2), np.float32)
     result = {name: float(np.abs(network(batch) - expected).max()) for name, network in networks.items()}
-    table(("dlib's ResNet in", f"largest difference to dlib over {len(chips)} chips"), [(n, f"{d:.1e}") for n, d in result.items()])
+    table(
+        ("dlib's ResNet in", f"largest difference to dlib over {len(chips)} chips"),
+        [(n, f"{d:.1e}") for n, d in result.items()],
+    )
     return {"chips": len(chips), **result}
 
 

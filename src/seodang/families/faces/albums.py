@@ -152,7 +152,7 @@ def _write_album(out: Path, found: Found, groups: Groups, engine: str) -> None:
 def _kept(pixels: RGB, faces: Faces, row: int, engine: str) -> RGB:
     """A face upright, with more around it than the networks see."""
     embedder = EMBEDDERS["sface"]
-    places = (embedder.places[:3] / embedder.side - 0.5) * KEPT_CHIP * KEPT_SIDE + KEPT_SIDE / 2
+    places = ((embedder.places[:3] / embedder.side - 0.5) * KEPT_CHIP + 0.5) * np.float32(KEPT_SIDE)
     one = faces.chosen(np.array([row]))
     points = eyes_and_nose(one.landmarks[0], engine)
     return np.asarray(cut_out(pixels, one._replace(landmarks=points[None]), places, KEPT_SIDE)[0])
@@ -170,7 +170,8 @@ def _embedded(files: Sequence[Path], engine: Engine) -> Floats:
 
 def _folder_and_names(words: Sequence[str], count: int) -> tuple[str, ...]:
     if len(words) != count:
-        expected = "the sorted folder and a name" if count == 2 else "the sorted folder and two names, or {gallery} and two names"
+        names = "a name" if count == 2 else "two names; or {gallery} and two names"
+        expected = f"the sorted folder and {names}"
         raise SettingsError(f"Expected {expected}, got {counted(len(words), 'word')}.", settings=("gallery",))
     if not Path(words[0]).is_dir():
         raise DataError(f"{words[0]}: there is no such folder; `seodang faces cluster` makes one.")

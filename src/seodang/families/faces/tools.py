@@ -99,7 +99,9 @@ def _weights(chosen: options.NoOptions) -> Table:
 
 PICTURE = "PNG file of the photo with what was found; a folder where there are several photos"
 TOOLS = (
-    Tool("detect", "find faces, each with a box and five landmarks", options.DetectOptions, _detect, "photos", "PHOTO", PICTURE),
+    Tool(
+        "detect", "find faces, each with a box and five landmarks", options.DetectOptions, _detect, "photos", "PHOTO", PICTURE
+    ),
     Tool("enroll", "add people who agreed to a gallery", options.EnrollOptions, _enroll, "people", "FOLDER"),
     Tool("identify", "name every face, or call it unknown", options.IdentifyOptions, _identify, "photos", "PHOTO", PICTURE),
     Tool("verify", "tell whether two photos show one person", options.VerifyOptions, _verify, "photos", "PHOTO"),

@@ -32,13 +32,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def open_gallery(place: str, master: MasterKey, engine: str, *, create: bool) -> Gallery:
+def open_gallery(place: str, master: MasterKey, engine: str | None, *, create: bool) -> Gallery:
     """A gallery in a folder, or on a PostgreSQL server.
 
     Args:
         place: Path of the folder, or postgresql://user@host/database.
         master: Where the master key comes from: see `sealing.master_key`.
-        engine: Name of what makes the embeddings; those of two engines cannot be compared.
+        engine: Name of what makes the embeddings; those of two engines cannot be compared. None: of those that are there.
         create: Make the gallery if it is not there.
 
     Raises:
@@ -94,15 +94,16 @@ class Gallery:
     Args:
         store: Where it lies.
         master: Where the master key comes from.
-        engine: What makes the embeddings.
+        engine: What makes the embeddings; None: what made those that are there.
         create: Begin a new gallery if there is none.
 
     Raises:
         DataError: There is none and none shall be made; it is of another engine or format, or the master key is another one.
     """
 
-    def __init__(self, store: Store, master: MasterKey, engine: str, *, create: bool) -> None:
-        self._store, self._engine = store, engine
+    def __init__(self, store: Store, master: MasterKey, engine: str | None, *, create: bool) -> None:
+        self._store, self.engine = store, engine or ""
+        """Name of what makes the embeddings."""
         self._guard = threading.RLock()
         self._people: dict[str, _Known] | None = None
         self._faces: tuple[list[str], Embeddings] | None = None
@@ -124,6 +125,11 @@ class Gallery:
     def note(self) -> str | None:
         """What the user may want to know of the way of searching, or None."""
         return self._index.note if self._index else None
+
+    @property
+    def report_folder(self) -> Path | None:
+        """Where a report of it may lie, which goes with every face that it may show; None where there is no folder."""
+        return self._store.report_folder
 
     @_alone
     def close(self) -> None:
@@ -319,21 +325,23 @@ class Gallery:
         if not about:
             if not create:
                 raise DataError(f"{self.place}: no such gallery; `seodang faces enroll` makes one.")
+            assert self.engine, "a new gallery is of some engine"
             salt = secrets.token_bytes(SALT_BYTES)
             key = master(salt, create=True)
             with self._store.changing():
                 about = self._store.about()
                 if not about:  # else another process made it meanwhile
                     proof = key.seal(PROOF, "proof")
-                    self._store.begin({"format": FORMAT, "engine": self._engine.encode(), "salt": salt, "proof": proof})
+                    self._store.begin({"format": FORMAT, "engine": self.engine.encode(), "salt": salt, "proof": proof})
                     return key
         if about["format"] != FORMAT:
             raise DataError(
                 f"{self.place}: expected a gallery of format {FORMAT.decode()}, got format {about['format'].decode()}."
             )
-        if about["engine"] != self._engine.encode():
+        wanted, self.engine = self.engine, about["engine"].decode()
+        if wanted not in ("", self.engine):
             raise DataError(
-                f"{self.place}: its embeddings are by the engine {about['engine'].decode()}, and those of {self._engine} "
+                f"{self.place}: its embeddings are by the engine {self.engine}, and those of {wanted} "
                 "cannot be compared with them; use that engine, or enroll the photos into another gallery."
             )
         key = master(about["salt"], create=False)

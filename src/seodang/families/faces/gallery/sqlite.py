@@ -8,6 +8,7 @@ left-over ones.
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from seodang.core.files import machine_errors, sync_folder, write_bytes
 from seodang.families.faces.gallery.records import Embeddings, LogRow
 from seodang.families.faces.gallery.store import SealedFace, SealedPerson, Store
 
-DATABASE, LOCK, CROPS = "gallery.sqlite", "lock", "crops"
+DATABASE, LOCK, CROPS, REPORT = "gallery.sqlite", "lock", "crops", "report"
 BUSY_SECONDS = 5.0  # that a change waits for another one
 SEALED_FILE = re.compile(
     r"([0-9a-f]{32})\.sealed|\.[0-9a-f]{32}\.sealed\.[0-9a-f]{8}\.part"
@@ -68,7 +69,7 @@ class SqliteStore(Store):
     searches = False
 
     def __init__(self, folder: Path, *, create: bool) -> None:
-        self.place, self._folder = str(folder), folder
+        self.place, self._folder, self.report_folder = str(folder), folder, folder / REPORT
         path = folder / DATABASE
         if not create and not (path.is_file() and path.stat().st_size):
             raise DataError(f"{folder}: no such gallery; `seodang faces enroll` makes one.")
@@ -185,6 +186,8 @@ class SqliteStore(Store):
         with self._errors(), machine_errors(self._folder):
             self._sweep()
             if self._database.execute("SELECT count(*) FROM erasing").fetchone()[0]:
+                if (self._folder / REPORT).exists():
+                    shutil.rmtree(self._folder / REPORT)  # it shows faces
                 self._database.execute("VACUUM")
                 self._database.execute("DELETE FROM erasing")
             busy, _, _ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -43,6 +44,9 @@ class Store(ABC):
     """As messages name it."""
     searches: bool
     """Whether `nearest` answers, over embeddings that are turned by a secret matrix; else the gallery searches in memory."""
+
+    report_folder: Path | None = None
+    """Where a report may be written; it is removed before anything is erased."""
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[None]:
