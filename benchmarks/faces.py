@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from figures import save, table
 from seodang.families.faces.calibration import SHIPPED, calibration_of
 from seodang.families.faces.engine import weights
-from seodang.families.faces.engine.boxes import Faces, overlaps
+from seodang.families.faces.engine.boxes import overlaps
 from seodang.families.faces.engine.embedders import EMBEDDERS
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.gallery.search import Index
@@ -106,7 +106,7 @@ def embed_lfw(one: Engine) -> Embedded:
             missed += 1
             embeddings.append(nobody(missed))
             continue
-        embeddings.append(seen.answers[middle(seen.faces, seen.size)])
+        embeddings.append(seen.answers[middle(seen.faces.boxes, seen.size)])
     return Embedded(np.stack(embeddings), np.array(labels), missed)
 
 
@@ -124,9 +124,7 @@ def embed_lfw_by_peer() -> Embedded:
             embeddings.append(nobody(missed))
             continue
         boxes = np.array([(left, top, right, bottom) for top, right, bottom, left in places], np.float32)
-        chosen = middle(
-            Faces(boxes, np.zeros((len(boxes), 5, 2), np.float32), np.ones(len(boxes), np.float32)), pixels.shape[:2]
-        )
+        chosen = middle(boxes, pixels.shape[:2])
         vector = face_recognition.face_encodings(pixels, [places[chosen]])[0].astype(np.float32)
         embeddings.append(vector / np.linalg.norm(vector))
     return Embedded(np.stack(embeddings), np.array(labels), missed)
@@ -138,9 +136,9 @@ def nobody(number: int) -> NDArray[np.float32]:
     return found / np.linalg.norm(found)
 
 
-def middle(faces: Faces, size: tuple[int, int]) -> int:
+def middle(boxes: NDArray[np.float32], size: tuple[int, int]) -> int:
     """The face that the photo is centred on."""
-    centres = (faces.boxes[:, :2] + faces.boxes[:, 2:]) / 2
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
     return int(np.hypot(*(centres - np.array(size[::-1]) / 2).T).argmin())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +15,7 @@ from seodang.data.records import counted
 from seodang.data.tables import check_exists
 from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.engine import Engine, open_engine
-from seodang.families.faces.galleries import opened
+from seodang.families.faces.galleries import check, opened
 from seodang.families.faces.gallery.records import KnownFace
 from seodang.families.faces.options import EnrollOptions
 from seodang.families.faces.photos import find_photos, read_photo
@@ -24,7 +23,7 @@ from seodang.families.faces.quality import complaint
 from seodang.families.faces.two_stages import Seen, look_at
 
 FOREVER = "never"
-MAIN_TIMES = 4.0
+MAIN_TIMES = 2.5
 """How much larger the face of the person must be than all others in the photo, in area, to be meant beyond doubt."""
 
 
@@ -47,14 +46,23 @@ def enroll(options: EnrollOptions) -> Table:
     """
     consent, until = _consent(options.consent), _last_day(options.retain_until)
     applicants = _applicants(options)
-    with opened(options.known, options.computing.engine, create=True) as gallery:
-        engine = open_engine(options.computing)
-        faces = {one.name: list(_faces(one, engine)) for one in applicants}  # all are looked at before one is kept
-        rows = []
-        for name, known in faces.items():
-            done = gallery.enroll(name, known, consent, until)
+    check(options.known, options.computing.engine)
+    engine = open_engine(options.computing)
+    looked = {one.name: _faces(one, engine) for one in applicants}  # all are looked at before one is kept
+    refused = [reason for _, reasons in looked.values() for reason in reasons]
+    if refused and not options.skip_refused:
+        more = f" ({counted(len(refused), 'photo')} refused in all; {{skip_refused}} leaves them out)" if refused[1:] else ""
+        raise DataError(f"{refused[0]}{more}. Nobody was enrolled.", settings=("skip_refused",))
+    nobody = next((name for name, (faces, _) in looked.items() if not faces), None)
+    if nobody is not None:
+        raise DataError(f"{nobody}: no photo is left; {looked[nobody][1][0]}. Nobody was enrolled.")
+    rows = []
+    with opened(options.known, engine.name, create=True) as gallery:
+        for name, (faces, _) in looked.items():
+            done = gallery.enroll(name, faces, consent, until)
             rows.append((done.person.name, done.added, done.person.faces, done.person.retain_until or FOREVER))
-    return Table(("person", "added", "faces", "kept until"), tuple(rows), (f"gallery: {gallery.place}",))
+    notes = (f"gallery: {gallery.place}", *(f"left out: {reason}" for reason in refused))
+    return Table(("person", "added", "faces", "kept until"), tuple(rows), notes)
 
 
 def _consent(given: str | None) -> str:
@@ -101,19 +109,17 @@ def _applicants(options: EnrollOptions) -> list[Applicant]:
     return [Applicant(path.name, tuple(find_photos([str(path)]))) for path in inside]
 
 
-def _faces(applicant: Applicant, engine: Engine) -> Iterator[KnownFace]:
-    """A face of each photo. Raises: DataError: A photo has no face, several, or a poor one; names all that were refused."""
-    refused: list[str] = []
+def _faces(applicant: Applicant, engine: Engine) -> tuple[list[KnownFace], list[str]]:
+    """A face of each photo, and why some photos were refused."""
+    faces, refused = [], []
     for seen in look_at(applicant.photos, engine.find, engine.cut, engine.embed, engine.threads):
         wrong = seen.error or _wrong(seen, engine.name)
         if wrong:
             refused.append(f"{applicant.name}, {seen.photo.name}: {wrong}")
             continue
         main = largest(seen)
-        yield KnownFace(seen.answers[main], png_bytes(seen.chips[main]), seen.photo.name)
-    if refused:
-        more = f" ({counted(len(refused), 'photo')} refused in all: {'; '.join(refused[1:3])})" if len(refused) > 1 else ""
-        raise DataError(f"{refused[0]}{more}. Nobody was enrolled.")
+        faces.append(KnownFace(seen.answers[main], png_bytes(seen.chips[main]), seen.photo.name))
+    return faces, refused
 
 
 def _wrong(seen: Seen, engine: str) -> str:

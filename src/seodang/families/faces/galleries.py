@@ -8,6 +8,7 @@ from seodang.core.errors import SettingsError
 from seodang.families.faces.calibration import Calibration, own_calibration
 from seodang.families.faces.gallery.gallery import SERVERS, Gallery, open_gallery
 from seodang.families.faces.gallery.sealing import master_key
+from seodang.families.faces.gallery.sqlite import DATABASE
 from seodang.families.faces.options import GalleryOptions
 
 
@@ -28,6 +29,12 @@ def opened(options: GalleryOptions, engine: str | None, *, create: bool = False)
     passphrase = None if options.passphrase_file is None else Path(options.passphrase_file)
     place = place_of(options.gallery, options.galleries)
     return open_gallery(place, master_key(passphrase), engine, create=create)
+
+
+def check(options: GalleryOptions, engine: str) -> None:
+    """Find out before long work whether a gallery that is there can be opened. Raises as `opened` does."""
+    if options.gallery is None or (Path(place_of(options.gallery, options.galleries)) / DATABASE).is_file():
+        opened(options, engine).close()
 
 
 def place_of(gallery: str, galleries: str) -> str:

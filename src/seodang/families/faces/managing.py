@@ -50,7 +50,10 @@ def expire(options: ReportOptions) -> Text:
 
 
 def rename(options: RenameOptions) -> Text:
-    """Call somebody otherwise. Raises: SettingsError: Not two names. DataError: The first is nobody's, the second somebody's."""
+    """Call somebody otherwise.
+
+    Raises: SettingsError: There are not two names. DataError: Nobody has the first one, or somebody has the other.
+    """
     old, new = _two(options)
     with opened(options.known, None) as gallery:
         gallery.rename(gallery.find(old).id, new)

@@ -97,7 +97,7 @@ def _weights(chosen: options.NoOptions) -> Table:
     return list_weights()
 
 
-PICTURE = "PNG file of the photo with what was found; a folder where there are several photos"
+PICTURE = "PNG file of what was found in the photo; a folder for several"
 TOOLS = (
     Tool(
         "detect", "find faces, each with a box and five landmarks", options.DetectOptions, _detect, "photos", "PHOTO", PICTURE
