@@ -307,7 +307,8 @@ def _pieces(faces: tuple[int, ...], found: Codes, parts: int) -> list[tuple[int,
 
 
 def _free_names(groups: Groups, name: str, count: int) -> list[str]:
-    free, number = [], 2
+    free: list[str] = []
+    number = 2
     while len(free) < count:
         if f"{name} {number}" not in groups.faces:
             free.append(f"{name} {number}")
