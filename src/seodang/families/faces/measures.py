@@ -24,6 +24,7 @@ Codes = NDArray[np.int64]
 """The number of each row's person, from 0, in the order of the sorted names."""
 
 RESAMPLES = 300
+LEAST_PEOPLE = 5  # fewer people say nothing about other people, and no interval is given
 MOST_GROUPS = 100  # people are drawn anew one by one up to here, and in so many groups of people beyond
 MOST_IMPOSTORS = 5_000_000  # scores of two people that are kept; of more, so many are drawn by a fixed seed
 CELLS_AT_ONCE = 4_000_000  # scores in memory at once, 4 bytes each
@@ -433,7 +434,7 @@ def _open_set_curve(
         passed = np.concatenate([np.cumsum(mine[::-1])[::-1], [0.0]]) / mine.sum()
         first = np.searchsorted(known_ranked, np.maximum(highest, np.finfo(np.float32).min), side="right")
         draws.append(passed[first])
-    return _curve(rates, draws[0], draws[1:] if len(np.unique(people)) > 1 else [])
+    return _curve(rates, draws[0], draws[1:])
 
 
 def _blocks(rows: int, width: int) -> Iterator[tuple[int, int]]:
@@ -475,8 +476,8 @@ def _draw_impostors(codes: Codes, count: int, every: int, random: np.random.Gene
 
 
 def _people_weights(people: int, seed: int, resamples: int) -> Iterator[Floats]:
-    """How often each person counts in each resample; none for a single person, of whom nothing can be told."""
-    if people < 2:
+    """How often each person counts in each resample; there is none of too few people."""
+    if people < LEAST_PEOPLE:
         return
     for block in resampled(people, resamples, seed):
         yield from block
