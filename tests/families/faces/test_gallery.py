@@ -6,11 +6,13 @@ import importlib.util
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -76,38 +78,37 @@ def cluster() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-class running:  # noqa: N801 - a context manager, read as one
-    """A PostgreSQL on a socket in `folder`."""
+@contextmanager
+def running(bin_folder: Path, folder: Path, user: dict[str, str]) -> Iterator[None]:
+    """A PostgreSQL that listens on a socket in `folder` alone."""
+    data = str(folder / "data")
+    make = [bin_folder / "initdb", "-D", data, "-U", "gallery", "-A", "trust", "-E", "UTF8", "--locale", "C", "-N"]
+    try:
+        subprocess.run(make, check=True, capture_output=True, cwd=folder, **user)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"PostgreSQL does not start here: {getattr(error, 'stderr', None) or error}")
+    serve = [bin_folder / "postgres", "-D", data, "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
+    process = subprocess.Popen(serve, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **user)
+    try:
+        wait_for(folder, process)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)  # a fast shutdown
+        process.wait(START_SECONDS)
 
-    def __init__(self, bin_folder: Path, folder: Path, user: dict[str, str]) -> None:
-        data = str(folder / "data")
-        make = [bin_folder / "initdb", "-D", data, "-U", "gallery", "-A", "trust", "-E", "UTF8", "--locale", "C", "-N"]
+
+def wait_for(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    import psycopg
+
+    end = time.monotonic() + START_SECONDS
+    while True:
         try:
-            subprocess.run(make, check=True, capture_output=True, cwd=folder, **user)  # type: ignore[call-overload]
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"PostgreSQL does not start here: {getattr(error, 'stderr', None) or error}")
-        serve = [bin_folder / "postgres", "-D", data, "-k", str(folder), "-c", "listen_addresses=", "-c", "fsync=off"]
-        quiet = subprocess.DEVNULL
-        self.process = subprocess.Popen(serve, cwd=folder, stdout=quiet, stderr=quiet, **user)  # type: ignore[call-overload]
-        self.folder = folder
-
-    def __enter__(self) -> None:
-        import psycopg
-
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                psycopg.connect(url(self.folder, "postgres")).close()
-                return
-            except psycopg.OperationalError:
-                if time.monotonic() > end or self.process.poll() is not None:
-                    self.__exit__()
-                    pytest.skip("PostgreSQL did not start here")
-                time.sleep(0.05)
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(2)  # a fast shutdown
-        self.process.wait(START_SECONDS)
+            psycopg.connect(url(folder, "postgres")).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > end or process.poll() is not None:
+                pytest.skip("PostgreSQL did not start here")
+            time.sleep(0.05)
 
 
 def url(folder: Path, database: str) -> str:
@@ -132,12 +133,6 @@ def server(cluster: Path) -> str:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where the gallery under test lies."""
     return str(tmp_path / "family") if request.param == "folder" else str(request.getfixturevalue("server"))
-
-
-def shown(place: str) -> str:
-    """The place as messages name it."""
-    with opened(place) as gallery:
-        return gallery.place
 
 
 def test_who_is_enrolled_is_found_with_all_that_was_told(place: str) -> None:
@@ -331,7 +326,7 @@ def test_what_cannot_be_enrolled_changes_nothing(place: str, changes: dict[str, 
         before = gallery.enroll("Ada", faces(2), "herself", None).person
         told = {"name": "Bob", "faces": faces(1), "consent": "himself", "retain_until": None, **changes}
         with pytest.raises(DataError, match=message):
-            gallery.enroll(**told)  # type: ignore[arg-type]
+            gallery.enroll(**told)
         assert gallery.people() == [before]
         assert len(gallery.log()) == 1
 
@@ -411,7 +406,8 @@ def test_a_server_never_learns_who_or_how_a_face_is(server: str, cluster: Path) 
     with opened(server) as gallery:
         told = faces(1, 3, 128)
         gallery.enroll("Ada Lovelace", told, "in writing to the office", None)
-    everything = server_files(cluster / "data")
+    everything = server_files(own_files(server, cluster)) + server_files(cluster / "data" / "pg_wal")
+    assert b"sface" in everything
     for face in told:
         for secret in (face.embedding.tobytes(), (face.embedding / np.linalg.norm(face.embedding)).tobytes(), face.crop):
             assert secret not in everything
@@ -423,6 +419,7 @@ def test_a_server_never_learns_who_or_how_a_face_is(server: str, cluster: Path) 
 def test_a_server_keeps_nothing_of_the_forgotten_in_its_tables(server: str, cluster: Path) -> None:
     import psycopg
 
+    own = own_files(server, cluster)
     with opened(server) as gallery:
         ada = gallery.enroll("Ada", faces(1, 20, 128), "herself", None).person
         gallery.enroll("Bob", faces(2, 20, 128), "himself", None)
@@ -435,14 +432,23 @@ def test_a_server_keeps_nothing_of_the_forgotten_in_its_tables(server: str, clus
         secrets += [part for face in rows for part in (face.id.encode(), face.embedding, face.source)]
         secrets += [one.astype("<f4").tobytes() for one in turned]
         checkpoint(server)
-        before = server_files(cluster / "data" / "base")
+        before = server_files(own)
         assert all(secret in before for secret in secrets), "else this test would prove nothing"
         gallery.forget(ada.id)
     checkpoint(server)
-    after = server_files(cluster / "data" / "base")
+    after = server_files(own)
     assert not [secret for secret in secrets if secret in after]
     with psycopg.connect(server) as connection:
         assert connection.execute("SELECT count(*) FROM seodang_gallery.erasing").fetchone() == (0,)
+
+
+def own_files(server: str, cluster: Path) -> Path:
+    """The folder of the database's tables."""
+    import psycopg
+
+    with psycopg.connect(server) as connection:
+        row = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+    return cluster / "data" / "base" / str(row and row[0])
 
 
 def checkpoint(server: str) -> None:
@@ -485,7 +491,7 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
         opened(f"postgresql://ada:hush@/family?host={quote(str(tmp_path), safe='')}")
     assert "hush" not in one_line(error)
     with pytest.raises(DataError, match="expected a place like postgresql://user@host/database") as unreadable:
-        opened("postgresql://ada:hush@host:port/family")
+        opened("postgresql://ada:hush@[host/family")
     assert "hush" not in one_line(unreadable)
 
 
