@@ -152,7 +152,7 @@ def _write_album(out: Path, found: Found, groups: Groups, engine: str) -> None:
 def _kept(pixels: RGB, faces: Faces, row: int, engine: str) -> RGB:
     """A face upright, with more around it than the networks see."""
     embedder = EMBEDDERS["sface"]
-    places = np.float32(KEPT_SIDE) * (np.float32(KEPT_CHIP) * (embedder.places[:3] / embedder.side - 0.5) + 0.5)
+    places = np.asarray(((embedder.places[:3] / embedder.side - 0.5) * KEPT_CHIP + 0.5) * KEPT_SIDE, np.float32)
     one = faces.chosen(np.array([row]))
     points = eyes_and_nose(one.landmarks[0], engine)
     return np.asarray(cut_out(pixels, one._replace(landmarks=points[None]), places, KEPT_SIDE)[0])

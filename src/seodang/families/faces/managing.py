@@ -92,15 +92,16 @@ def report(options: ReportOptions) -> Text:
         folder = gallery.report_folder
         if folder is None:
             raise DataError(f"{gallery.place}: a report is written into the folder of a gallery, and this one has none.")
-        people, embeddings = gallery.faces()
-        if not people:
+        owners, embeddings = gallery.faces()
+        if not owners:
             raise DataError(f"{gallery.place}: nobody is enrolled in this gallery.")
+        places = {person: place for place, person in enumerate(dict.fromkeys(owners))}
         names = {person.id: person.name for person in gallery.people()}
-        crops = [_pixels(crop) for person in dict.fromkeys(people) for crop in gallery.crops(person)]
+        crops = np.stack([_pixels(crop) for person in places for crop in gallery.crops(person)])
         with machine_errors(folder):
             folder.mkdir(exist_ok=True)
-        labels = [names[person] for person in people]
-        page = write_gallery_report(embeddings, labels, np.stack(crops), calibration(gallery), folder)
+        labels = [places[person] for person in owners]
+        page = write_gallery_report([names[one] for one in places], embeddings, labels, crops, calibration(gallery), folder)
     return Text(str(page))
 
 
