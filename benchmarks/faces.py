@@ -404,9 +404,9 @@ def calibrate(options: argparse.Namespace) -> None:
         faces = embed_lfw(engine(name, **chosen))
         used = np.array([photo.name != MISNAMED for photo in photos_of_lfw()]) & ~faces.missed
         source = (
-            f"{title} embeddings of {used.sum():,} photographs of 96 public people, 15 to 30 of each, from Labeled Faces in the "
-            "Wild (Huang, Ramesh, Berg & Learned-Miller 2007, UMass 07-49); one photograph that shows another person than its "
-            "name says is left out"
+            f"{title} embeddings of {used.sum():,} photographs of 96 public people, 15 to 30 of each, from Labeled Faces in "
+            "the Wild (Huang, Ramesh, Berg & Learned-Miller 2007, UMass 07-49); one photograph that shows another person "
+            "than its name says is left out"
         )
         calibration = calibration_of(faces.embeddings[used], faces.labels[used], source)
         (SHIPPED / f"{name}.json").write_text(json.dumps(calibration.to_json()) + "\n", encoding="utf-8")

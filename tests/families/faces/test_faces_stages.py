@@ -123,7 +123,8 @@ def test_weak_light_is_not_taken_for_blur() -> None:
 def test_the_gate_knows_the_landmarks_of_dlib() -> None:
     """Corners of both eyes, those of the eye to the right first, and the nose."""
     left, right, nose = PLACES[:3] + 60
-    corners = np.stack([right + [8, 0], right - [8, 0], left - [8, 0], left + [8, 0], nose]).astype(np.float32)
+    aside = np.array([8, 0], np.float32)
+    corners = np.stack([right + aside, right - aside, left - aside, left + aside, nose])
     assert complaint(detailed(300), faces_of(corners[None]), "dlib") == ""
 
 

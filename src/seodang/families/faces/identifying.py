@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.values import Box, Boxes, Refused, Table
+from seodang.data.tables import check_exists
 from seodang.families.faces.calibration import Calibration, shipped_calibration
 from seodang.families.faces.detecting import as_boxes, value_of
 from seodang.families.faces.engine.boxes import Floats
@@ -47,12 +48,14 @@ def _identified(photos: Sequence[Path], gallery: Gallery, options: IdentifyOptio
             raise DataError(f"{gallery.place}: nobody is enrolled in this gallery; `seodang faces enroll` adds people.")
         judge = Judge(gallery, names, calibration(gallery), options.false_match_rate)
         engine = open_engine(options.computing)
+        note: str | None = None
         for seen in look_at(photos, engine.find, engine.cut, engine.embed, engine.threads):
             if seen.error:
                 yield Refused(seen.error)
                 continue
             boxes = judge.named(as_boxes(seen.faces), seen.answers)
-            yield value_of(seen, boxes, UNKNOWN)
+            said, note = note, gallery.note
+            yield replace(value_of(seen, boxes, UNKNOWN), note=note if note != said else None)
 
 
 class Judge:
@@ -96,7 +99,7 @@ def verify(options: VerifyOptions) -> Table:
     if len(options.photos) != 2:
         raise SettingsError(f"Two photos are compared, got {len(options.photos)}.", settings=("photos",))
     engine = open_engine(options.computing)
-    one, other = (_embedding(photo, engine) for photo in find_photos(options.photos))
+    one, other = (_embedding(photo, engine) for photo in map(Path, options.photos))
     likeness = float(one @ other)
     measured = shipped_calibration(engine.name)
     threshold = measured.threshold(options.false_match_rate)
@@ -107,6 +110,9 @@ def verify(options: VerifyOptions) -> Table:
 
 def _embedding(photo: Path, engine: Engine) -> Floats:
     """That of the largest face. Raises: DataError: The photo cannot be read, or shows no face."""
+    check_exists(photo)
+    if photo.is_dir():
+        raise DataError(f"{photo} is a folder; name the photo in it")
     (seen,) = look_at([photo], engine.find, engine.cut, engine.embed, 1)
     if seen.error or not len(seen.faces.boxes):
         raise DataError(seen.error or f"{photo.name}: no face was found")
