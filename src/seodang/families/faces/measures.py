@@ -385,20 +385,16 @@ def open_set(
     own = np.where(true >= 0, best[rows, true], -np.inf)
     if probes is None:
         best[rows, true] = -np.inf
-        names, people, strangers = own, true, best.max(1)
-        stranger_people, right = true, own > best.max(1)
-        known = np.isfinite(names)
+        people, strangers = true, np.isfinite(best.max(1))
+        known, right = np.isfinite(own), own > best.max(1)
     else:
-        _, everyone = person_codes(probe_labels if probe_labels is not None else ())
-        known = true >= 0
-        names, people, right = own, everyone, own >= best.max(1)
-        strangers, stranger_people = best[~known].max(1, initial=-np.inf), everyone[~known]
-    right, names, people = right[known], names[known], people[known]
-    usable = np.isfinite(strangers)
-    if not known.any() or not usable.any():
+        people = person_codes(() if probe_labels is None else probe_labels)[1]
+        known, strangers = true >= 0, true < 0
+        right = own >= best.max(1)
+    if not known.any() or not strangers.any():
         raise DataError("Open-set rates need probes of somebody enrolled and of strangers; one of them is missing.")
-    counted = np.where(right, names, -np.inf)
-    return _open_set_curve(counted, people, strangers[usable], stranger_people[usable], seed, resamples)
+    counted = np.where(right, own, -np.inf)[known]
+    return _open_set_curve(counted, people[known], best[strangers].max(1), people[strangers], seed, resamples)
 
 
 def _identified(
