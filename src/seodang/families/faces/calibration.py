@@ -266,9 +266,9 @@ def own_calibration(embeddings: Embeddings, labels: ArrayLike, engine: str) -> C
     """A calibration from a gallery's own people where they are enough to tell, otherwise the engine's.
 
     Enough are 20 people of 5 faces: where 1 % of strangers was asked, 0.6 % came back as somebody, and chances were off by
-    0.7 % (SFace) and 2.2 % (ResNet), while the engine's calibration let ten times as many strangers through as asked on photographs
-    whose embeddings were all moved one way. Ten people gave thresholds so high that up to a tenth of the right matches were
-    lost, and chances that were off by 3 to 4 %.
+    0.7 % (SFace) and 2.2 % (ResNet). The engine's calibration let ten times as many strangers through as asked, and more,
+    when all embeddings were moved one way, as other cameras might. Ten people gave thresholds so high that up to a tenth of
+    the right matches were lost, and chances that were off by 3 to 4 %.
 
     Raises:
         ShapeError, DataError: Embeddings and labels do not belong together.
