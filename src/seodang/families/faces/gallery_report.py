@@ -48,7 +48,9 @@ SHOWN_PAIRS, PAIRS_A_ROW = 9, 3
 MOST_FOLD_PAIRS = 3000  # of each kind; as many as the protocol of Labeled Faces in the Wild has
 LEAST_FOLD_PAIRS = 50  # of each kind, five a fold
 RELIABILITY_BINS = 10
-LEAST_EXAMPLES = 20  # of a bin; the share of fewer jumps about
+LEAST_EXAMPLES = 10  # of a bin; the share of fewer jumps about
+LEAST_CURVE_PAIRS = 100  # of two people, so that a curve reaches down to 1 %
+LEAST_STRANGERS = 20  # faces, so that the open-set curve reaches down to 5 %
 NAME_COLUMNS = 17  # of a name above a pair of pictures
 
 Crops = Sequence[NDArray[np.uint8]] | NDArray[np.uint8]
@@ -235,13 +237,17 @@ def _write_verification(gallery: _Gallery) -> None:
     if gallery.pairs is None:
         return
     gallery.report.heading("Verification: are two faces one person?")
-    roc = roc_curve(gallery.pairs)
-    if len(roc.x) < 2:
-        gallery.report.note("There are too few pairs of two people to draw curves.")
+    if len(gallery.pairs.impostor) < LEAST_CURVE_PAIRS:
+        needed = f"A curve needs {LEAST_CURVE_PAIRS} pairs of faces of two people"
+        gallery.report.note(f"{needed}; there are {len(gallery.pairs.impostor)}. Add faces or people.")
         return
+    roc = roc_curve(gallery.pairs)
     picture = curve_picture(roc, "ROC curve", "false match rate", "true match rate", log_x=True)
     gallery.picture("roc", picture, "Share of pairs of one person that match, where so many pairs of two people do.")
     det = det_curve(gallery.pairs)
+    if int((det.y > 0).sum()) < 2:
+        gallery.report.note("Every pair of one person scores higher than any of two people; there is no error for a DET curve.")
+        return
     caption = (
         "The same as errors, on axes where two normal clouds of scores give a straight line; nearer to the corner is better."
     )
@@ -255,8 +261,8 @@ def _write_identification(gallery: _Gallery) -> None:
     match = cumulative_match(gallery.embeddings, gallery.codes)
     picture = curve_picture(match, "Cumulative match curve", "rank", "recognised by this rank")
     gallery.picture("cmc", picture, "Each face against all others: share whose own person is among the first so many.")
-    strangers = open_set(gallery.embeddings, gallery.codes)
-    if len(strangers.x) > 1:
+    if len(gallery.codes) >= LEAST_STRANGERS:
+        strangers = open_set(gallery.embeddings, gallery.codes)
         x_label = "strangers taken for somebody"
         picture = curve_picture(strangers, "Open-set identification", x_label, "people recognised", log_x=True)
         caption = "Each face is first looked for among all others, then in a gallery without its person, as a stranger's."
@@ -320,8 +326,8 @@ def _write_reliability(gallery: _Gallery) -> None:
     faces, people = len(gallery.codes), len(gallery.sizes)
     gallery.report.heading("Are the chances true?")
     usable = gallery.sizes[gallery.codes] > 1
-    if people < 2 or not usable.any():
-        gallery.report.note("This needs two people at least, one of them with two faces.")
+    if people < 2 or usable.sum() < LEAST_EXAMPLES:
+        gallery.report.note(f"This needs two people, and {LEAST_EXAMPLES} faces of people who have two or more.")
         return
     rows = np.arange(faces)[usable]
     own = gallery.best[rows, gallery.codes[rows]]

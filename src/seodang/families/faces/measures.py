@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from seodang.core.errors import DataError, SettingsError, ShapeError
-from seodang.metrics.intervals import resampled
+from seodang.metrics.intervals import resampled, wilson_interval
 
 Embeddings = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -227,7 +227,7 @@ def roc_curve(pairs: PairScores, *, seed: int = 0, resamples: int = RESAMPLES) -
     highest = np.concatenate([[-np.inf], impostor])[len(impostor) - allowed]
     matched = 1 - np.searchsorted(genuine, highest, side="right") / len(genuine)
     draws = [np.interp(rates, false, true) for false, true in _drawn_rates(pairs, seed, resamples)]
-    return _curve(rates, matched, draws)
+    return _curve(rates, matched, draws, _with_two(pairs))
 
 
 def det_curve(pairs: PairScores, *, seed: int = 0, resamples: int = RESAMPLES) -> Curve:
@@ -251,7 +251,7 @@ def equal_error_rate(pairs: PairScores, *, seed: int = 0, resamples: int = RESAM
     false = 1 - np.searchsorted(impostor, scores) / len(impostor)
     value = _crossing(false, missed)
     draws = [_crossing(false[::-1], 1 - true[::-1]) for false, true in _drawn_rates(pairs, seed, resamples)]
-    return _estimate(value, np.array(draws))
+    return _estimate(value, np.array(draws), _with_two(pairs))
 
 
 def fold_accuracy(
@@ -289,7 +289,7 @@ def fold_accuracy(
         thresholds.append(threshold)
     shares = tuple(float(right[given == fold].mean()) for fold in numbers)
     draws = [float(np.average(right, weights=each)) for each in _pair_weights(pairs, seed, resamples) if each.any()]
-    return FoldAccuracy(_estimate(float(np.mean(shares)), np.array(draws)), shares, tuple(thresholds))
+    return FoldAccuracy(_estimate(float(np.mean(shares)), np.array(draws), _with_two(pairs)), shares, tuple(thresholds))
 
 
 def best_threshold(scores: NDArray[np.floating[Any]], is_genuine: NDArray[np.bool_]) -> float:
@@ -358,7 +358,8 @@ def cumulative_match(
     ranks = (best >= own[:, None]).sum(1)
     top = np.arange(1, min(most_ranks, best.shape[1]) + 1)
     hits = ranks[:, None] <= top
-    return _curve(top.astype(np.float64), hits.mean(0), _drawn_shares(hits, true, seed, resamples))
+    draws = _drawn_shares(hits, true, seed, resamples)
+    return _curve(top.astype(np.float64), hits.mean(0), draws, len(np.unique(true)))
 
 
 def open_set(
@@ -384,20 +385,16 @@ def open_set(
     own = np.where(true >= 0, best[rows, true], -np.inf)
     if probes is None:
         best[rows, true] = -np.inf
-        names, people, strangers = own, true, best.max(1)
-        stranger_people, right = true, own > best.max(1)
-        known = np.isfinite(names)
+        people, strangers = true, np.isfinite(best.max(1))
+        known, right = np.isfinite(own), own > best.max(1)
     else:
-        _, everyone = person_codes(probe_labels if probe_labels is not None else ())
-        known = true >= 0
-        names, people, right = own, everyone, own >= best.max(1)
-        strangers, stranger_people = best[~known].max(1, initial=-np.inf), everyone[~known]
-    right, names, people = right[known], names[known], people[known]
-    usable = np.isfinite(strangers)
-    if not known.any() or not usable.any():
+        people = person_codes(() if probe_labels is None else probe_labels)[1]
+        known, strangers = true >= 0, true < 0
+        right = own >= best.max(1)
+    if not known.any() or not strangers.any():
         raise DataError("Open-set rates need probes of somebody enrolled and of strangers; one of them is missing.")
-    counted = np.where(right, names, -np.inf)
-    return _open_set_curve(counted, people, strangers[usable], stranger_people[usable], seed, resamples)
+    counted = np.where(right, own, -np.inf)[known]
+    return _open_set_curve(counted, people[known], best[strangers].max(1), people[strangers], seed, resamples)
 
 
 def _identified(
@@ -434,7 +431,7 @@ def _open_set_curve(
         passed = np.concatenate([np.cumsum(mine[::-1])[::-1], [0.0]]) / mine.sum()
         first = np.searchsorted(known_ranked, np.maximum(highest, np.finfo(np.float32).min), side="right")
         draws.append(passed[first])
-    return _curve(rates, draws[0], draws[1:])
+    return _curve(rates, draws[0], draws[1:], len(np.unique(people)))
 
 
 def _blocks(rows: int, width: int) -> Iterator[tuple[int, int]]:
@@ -550,15 +547,23 @@ def _drawn_shares(hits: NDArray[np.bool_], people: Codes, seed: int, resamples: 
     return [(weights @ sums) / (weights @ sizes) for weights in _people_weights(len(present), seed, resamples)]
 
 
-def _curve(x: Floats, y: Floats, draws: Sequence[Floats]) -> Curve:
+def _with_two(pairs: PairScores) -> int:
+    """How many people have a pair of their own."""
+    return len(np.unique(pairs.first[pairs.is_genuine]))
+
+
+def _curve(x: Floats, y: Floats, draws: Sequence[Floats], people: int) -> Curve:
     if not len(draws):
         return Curve(x, y, np.full(len(x), np.nan), np.full(len(x), np.nan))
     lower, upper = np.quantile(np.stack(draws), [0.025, 0.975], axis=0)
-    return Curve(x, y, np.minimum(lower, y), np.maximum(upper, y))
+    lower, upper = np.minimum(lower, y), np.maximum(upper, y)
+    # Where nobody fails, drawing people anew shows no failure either; what so many people leave open is Wilson's interval.
+    lower = np.where(y == 1, np.minimum(lower, wilson_interval(people, people)[0]), lower)
+    upper = np.where(y == 0, np.maximum(upper, wilson_interval(0, people)[1]), upper)
+    return Curve(x, y, lower, upper)
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
-    if not len(draws):
-        return Estimate(value)
-    lower, upper = np.quantile(draws, [0.025, 0.975])
-    return Estimate(value, min(float(lower), value), max(float(upper), value))
+def _estimate(value: float, draws: Floats, people: int) -> Estimate:
+    found = _curve(np.zeros(1), np.array([value]), [np.array([each]) for each in draws], people)
+    bounds = (float(found.lower[0]), float(found.upper[0])) if len(draws) else (None, None)
+    return Estimate(value, *bounds)

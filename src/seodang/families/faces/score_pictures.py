@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
@@ -31,6 +31,8 @@ from seodang.draw.table import Cell, Table
 from seodang.families.faces.measures import Curve, Floats
 
 SCORE_BINS = 80
+MARK_ROOM = 0.25  # of the width of the scores, beside the outermost thresholds
+NARROWEST_SCALE = 0.1  # of a scale of colours; closer scores are of one shade
 DET_TICKS = (1e-5, 1e-4, 1e-3, 0.01, 0.05, 0.2, 0.4)
 WRITTEN_PEOPLE = 12  # up to here every cell of the similarity matrix is written
 LONGEST_NAME = 26  # columns of a name beside a picture
@@ -47,7 +49,11 @@ def score_histograms(genuine: NDArray[np.float32], impostor: NDArray[np.float32]
     """
     kinds = {"one person": (genuine, BLUE), "two people": (impostor, VERMILLION)}
     places = np.concatenate([genuine, impostor, np.array(list(thresholds.values()), np.float32)])
-    edges = np.linspace(float(places.min()), float(places.max()) + 1e-3, SCORE_BINS + 1)
+    low, high = float(places.min()), float(places.max()) + 1e-3
+    if thresholds:  # room for their names
+        room = MARK_ROOM * (high - low)
+        low, high = min(low, min(thresholds.values()) - room), max(high, max(thresholds.values()) + room)
+    edges = np.linspace(low, high, SCORE_BINS + 1)
     figure = new_figure(7.6, 4.2)
     axes = figure.subplots()
     style_axes(axes, x_label="score", y_label="share of the pairs of its kind")
@@ -97,7 +103,8 @@ def curve_picture(curve: Curve, title: str, x_label: str, y_label: str, *, log_x
         axes.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{100 * rate:g}%"))
         axes.xaxis.set_minor_formatter(NullFormatter())
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(10, integer=True))
+        step = 1 if len(curve.x) <= 10 else 5
+        axes.set_xticks([place for place in curve.x if place in (curve.x[0], curve.x[-1]) or place % step == 0])
     write_legend(axes, columns=2)
     title_above(figure, title)
     rows = [[float(each) for each in row] for row in zip(curve.x, curve.y, curve.lower, curve.upper, strict=True)]
@@ -166,7 +173,8 @@ def similarity_picture(similarity: Floats, names: Sequence[str], threshold: floa
     known = similarity[np.isfinite(similarity)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     axes.set_facecolor("#E9ECEF")
-    image = axes.imshow(similarity, cmap=_BLUES, vmin=low, vmax=max(high, low + 1e-3), interpolation="nearest")
+    high = max(high, low + NARROWEST_SCALE)
+    image = axes.imshow(similarity, cmap=_BLUES, vmin=low, vmax=high, interpolation="nearest")
     axes.set_xticks(range(size), shown, rotation=90)
     axes.set_yticks(range(size), shown)
     bar = figure.colorbar(image, ax=axes, shrink=min(1.0, 2.4 / (cell * size)), pad=0.02)
