@@ -1,6 +1,6 @@
 """Kill -9 at random moments of enrolments and forgettings: after each the gallery is whole.
 
-The worker of these tests is this file, run as a program: `python test_gallery_kills.py enroll|forget FOLDER FIRST LAST`.
+The worker of these tests is this file, run as a program: `python test_gallery_kills.py begin|enroll|forget FOLDER FIRST LAST`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from seodang.families.faces.gallery.records import KnownFace, Person
 from seodang.families.faces.gallery.sealing import Key
 
 KEY = Key(bytes(range(32)))
-KILLS = 25  # of each kind
+KILLS, KILLS_OF_BEGINNINGS = 25, 10
+SHORTEST_SECONDS = 0.02  # to make a gallery and enroll one person
 FACES = 3
 PEOPLE = 12  # that a worker forgets, if nobody stops it
 LONGEST_SECONDS = 0.08  # from the first change to the kill; some ten enrolments, some ten forgettings
@@ -43,10 +44,13 @@ def faces(number: int) -> list[KnownFace]:
 
 def work(action: str, folder: Path, numbers: range) -> None:
     """Enroll or forget one person after the other, telling each when it is done."""
-    with opened(folder) as gallery:
+    if action == "begin":
         print("ready", flush=True)
+    with opened(folder) as gallery:
+        if action != "begin":
+            print("ready", flush=True)
         for number in numbers:
-            if action == "enroll":
+            if action != "forget":
                 gallery.enroll(f"person {number}", faces(number), "yes", None)
             else:
                 gallery.forget(gallery.find(f"person {number}").id)
@@ -108,6 +112,17 @@ def test_kills_while_people_are_enrolled(tmp_path: Path) -> None:
             known = set(people)
     with opened(folder) as gallery:
         assert len(check(gallery, folder)) == len(known)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+def test_kills_while_a_gallery_is_made(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    for kill in range(KILLS_OF_BEGINNINGS):
+        folder = tmp_path / str(kill)
+        told = killed("begin", folder, range(kill, kill + 1), chance.uniform(0, SHORTEST_SECONDS))
+        with opened(folder) as gallery:
+            assert set(told) <= check(gallery, folder).keys() <= {kill}
+            gallery.enroll("person 99", faces(99), "yes", None)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
