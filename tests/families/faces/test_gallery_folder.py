@@ -27,7 +27,7 @@ from seodang.families.faces.gallery.sealing import Key
 
 KEY = Key(bytes(range(32)))
 PNG = b"\x89PNG\r\n\x1a\n"
-STEPS = 200
+STEPS, TURNS = 200, 6
 NOBODY = 65534  # the user id of nobody, on Linux
 
 
@@ -231,13 +231,60 @@ def test_a_reader_who_keeps_old_bytes_alive_is_told_of(folder: Path, monkeypatch
         reader = sqlite3.connect(folder / sqlite.DATABASE, isolation_level=None)
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM people").fetchall()
-        with pytest.raises(MachineError, match="deleted, but another process is reading the gallery") as error:
+        with pytest.raises(
+            MachineError, match="deleted, but old bytes stay in its files until it is opened again: another process"
+        ) as error:
             gallery.forget(ada.id)
         one_line(error)
         assert gallery.people() == []
         reader.close()
     opened(folder, create=False).close()
     assert not [trace for trace in traces if trace in everything(folder)]
+
+
+def test_a_disk_that_is_full_while_somebody_is_forgotten(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(folder) as gallery:
+        ada = gallery.enroll("Ada", faces(1), "herself", None).person
+        traces = sealed(folder, ada.id)
+        with (
+            monkeypatch.context() as patch,
+            pytest.raises(MachineError, match=r"deleted, but old bytes stay .* no space") as error,
+        ):
+            patch.setattr(gallery._store, "_finish", no_space)
+            gallery.forget(ada.id)
+        one_line(error)
+        assert gallery.people() == []
+    opened(folder, create=False).close()
+    assert not [trace for trace in traces if trace in everything(folder)]
+
+
+def no_space() -> bool:
+    raise MachineError("no space")
+
+
+def enroll_some(folder: Path, first: int) -> None:
+    with opened(folder) as gallery:
+        for number in range(first, first + TURNS):
+            gallery.enroll(f"person {number}", faces(number), "yes", None)
+            gallery.enroll("everybody", faces(1000 + number), "yes", None)
+            if number % 2:
+                gallery.forget(gallery.find(f"person {number}").id)
+
+
+def test_three_processes_at_once(folder: Path) -> None:
+    """They make the gallery, enroll and forget, and each waits for the others; nobody is lost or twice there."""
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=enroll_some, args=(folder, 100 * number)) for number in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    with opened(folder, create=False) as gallery:
+        left = [f"person {100 * number + turn}" for number in range(3) for turn in range(0, TURNS, 2)]
+        assert sorted(person.name for person in gallery.people()) == sorted(["everybody", *left])
+        assert gallery.find("everybody").faces == 3 * TURNS * 2
+        assert sum(len(gallery.crops(person.id)) for person in gallery.people()) == len(list((folder / "crops").iterdir()))
 
 
 @pytest.fixture(params=["lock", "database"])

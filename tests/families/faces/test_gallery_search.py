@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from seodang.families.faces.gallery import search
 from seodang.families.faces.gallery.records import Embeddings, Nearest
 from seodang.families.faces.gallery.search import Index
 
+TRIES, TIMES = 100, 2.5
 SECONDS = 0.005  # that one probe among 100,000 faces may take
 
 
@@ -74,18 +76,25 @@ def test_a_probe_without_a_direction(wrong: float) -> None:
         index.nearest(np.ones((1, 5), np.float32), 1)
 
 
-@pytest.mark.parametrize("people", [100_000, 30_000])
-def test_a_hundred_thousand_faces_in_five_milliseconds(people: int) -> None:
+@pytest.mark.parametrize(("people", "alike"), [(100_000, 1), (30_000, 1), (30_000, 200)])
+def test_a_hundred_thousand_faces_in_five_milliseconds(people: int, alike: int) -> None:
+    """Also where the nearest faces are all of one person, so that the others must be looked for."""
     owners, embeddings = gallery(100_000, people, 128)
+    owners[:alike], embeddings[:alike] = owners[:1] * alike, embeddings[0] + embeddings[:alike] / 100
     index = Index(owners, embeddings)
-    probe = embeddings[4321][None]
-    assert index.nearest(probe, 5).people[0][0] == owners[4321]
-    seconds = []
-    for _ in range(20):
-        started = time.perf_counter()
-        index.nearest(probe, 5)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) <= SECONDS, "the least, since other work of this machine can only add to it"
+    probe = embeddings[:1]
+    assert index.nearest(probe, 5).people[0][0] == owners[0]
+    unit, searches, products = index.embeddings, [], []
+    while len(searches) < TRIES and min(searches, default=SECONDS + 1) > SECONDS:
+        searches.append(seconds(lambda: index.nearest(probe, 5)))
+        products.append(seconds(lambda: probe @ unit.T))
+    assert min(searches) <= SECONDS or min(searches) <= TIMES * min(products), "a busy machine is slow at the bare product too"
+
+
+def seconds(act: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    act()
+    return time.perf_counter() - started
 
 
 def test_a_graph_is_built_when_it_has_become_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,7 @@ class Gallery:
         self._people: dict[str, _Known] | None = None
         self._faces: tuple[list[str], Embeddings] | None = None
         self._index: Index | None = None
+        self._turning: NDArray[np.float32] | None = None
         self._master = self._unlocked(master, create=create)
 
     def __enter__(self) -> Gallery:
@@ -153,7 +154,7 @@ class Gallery:
         found = next((person for person in people if person.name == wanted), None)
         if found is None:
             near = difflib.get_close_matches(wanted, [person.name for person in people], n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"{len(people)} people are enrolled."
+            hint = f"Did you mean {near[0]}?" if near else "Nobody has a name like it."
             raise DataError(f"nobody is called {wanted!r} in {self.place}. {hint}")
         return found
 
@@ -177,7 +178,7 @@ class Gallery:
         name, consent = _checked(name, "name"), _checked(consent, "consent")
         if retain_until is not None and retain_until < date.today():
             raise DataError(f"expected a retention day that is not past, got {retain_until.isoformat()}.")
-        with self._store.changing():
+        with self._changing():
             known = self._current()
             self._check(faces, known)
             old = next((one for one in known.values() if one.person.name == name), None)
@@ -371,8 +372,18 @@ class Gallery:
     def _known_by(self, person_id: str) -> _Known:
         known = self._current().get(person_id)
         if known is None:
-            raise DataError(f"nobody in {self.place} has the id {person_id!r}; `seodang faces people` lists them.")
+            raise DataError(f"nobody in {self.place} has the id {person_id!r}.")
         return known
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """`Store.changing`; what is remembered may be wrong after an error, so it is read again then."""
+        try:
+            with self._store.changing():
+                yield
+        except BaseException:
+            self._drop()
+            raise
 
     @contextmanager
     def _erasing(self) -> Iterator[None]:
@@ -414,10 +425,10 @@ class Gallery:
         if old is None:
             return _Known(Key.drawn(), Person(_drawn_id(), name, consent, _today(), last, 0, _drawn_id()))
         earlier = old.person
-        if consent not in (earlier.consent, earlier.consent.rpartition("; ")[2].partition(": ")[2]):
-            consent = f"{earlier.consent}; {_today()}: {consent}"
-        else:
+        if earlier.consent == consent or earlier.consent.endswith(f": {consent}"):
             consent = earlier.consent
+        else:
+            consent = f"{earlier.consent}; {_today()}: {consent}"
         return old._replace(person=_changed(earlier, consent=consent, retain_until=last or earlier.retain_until))
 
     def _add(self, known: _Known, faces: Iterable[KnownFace]) -> int:
@@ -437,14 +448,15 @@ class Gallery:
         names = [_drawn_id() for _ in new]
         rows = [_sealed(key, name, person, face) for name, face in zip(names, new, strict=True)]
         crops = [key.seal(face.crop, f"crop {name}") for name, face in zip(names, new, strict=True)]
-        self._store.add_faces(
-            rows, crops, self._turned(np.stack([face.embedding for face in new])) if self._store.searches else None
-        )
+        embeddings = np.stack([face.embedding for face in new])
+        self._store.add_faces(rows, crops, self._turned(embeddings, "the faces") if self._store.searches else None)
         return len(new)
 
-    def _turned(self, embeddings: Embeddings) -> Embeddings:
-        """Embeddings of length 1 as a server may know them."""
-        return normalised(embeddings, "the faces") @ turning(self._master, embeddings.shape[1])
+    def _turned(self, embeddings: Embeddings, what: str) -> Embeddings:
+        """Embeddings as a server may know them, of length 1; `what` names them in an error."""
+        if self._turning is None or len(self._turning) != embeddings.shape[1]:
+            self._turning = turning(self._master, embeddings.shape[1])
+        return normalised(embeddings, what) @ self._turning
 
     def _asked(self, probes: Embeddings, count: int) -> Nearest:
         """What the server finds."""
@@ -454,8 +466,7 @@ class Gallery:
         if probes.shape[1:] != (wanted,):
             got = "x".join(map(str, probes.shape[1:]))
             raise DataError(f"the probes: expected {wanted} numbers an embedding, as the gallery has, got {got}.")
-        turned = normalised(probes, "the probes") @ turning(self._master, probes.shape[1])
-        answers = [self._store.nearest(probe, count) for probe in turned]
+        answers = [self._store.nearest(probe, count) for probe in self._turned(probes, "the probes")]
         scores = np.array([[score for _, score in answer] for answer in answers], np.float32)
         return Nearest([[person for person, _ in answer] for answer in answers], np.clip(scores, -1, 1))
 

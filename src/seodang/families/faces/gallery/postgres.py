@@ -135,8 +135,7 @@ class PostgresStore(Store):
             self._finish()
         except MachineError as error:
             raise MachineError(
-                f"{self.place}: deleted, but another process holds the tables, so old bytes stay in their files until the "
-                "gallery is opened again after that."
+                f"{self.place}: deleted, but old bytes stay in its tables until it is opened again: {error}"
             ) from error
 
     def _finish(self) -> None:

@@ -17,6 +17,8 @@ APPROXIMATE_ABOVE = 100_000  # faces; fewer are searched exactly, whatever is in
 BUILD_SECONDS_A_FACE = 3e-4  # of a graph of 128 dimensions on one core of 2023; grows a little with the number of faces
 GRAPH_NEIGHBOURS, GRAPH_EFFORT, SEARCH_EFFORT = 16, 200, 200  # M, ef_construction and ef of Malkov & Yashunin
 MORE = 8  # faces looked at for each person asked for, since one person may have several
+Ranked = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Numbers of people and their scores, both (count,), the highest first."""
 
 
 def normalised(embeddings: Embeddings, what: str) -> Embeddings:
@@ -49,6 +51,9 @@ class Index:
         names = np.asarray(people, dtype=object)
         self.starts = np.flatnonzero(np.concatenate([[True], names[1:] != names[:-1]])) if len(names) else np.zeros(0, np.int64)
         self.people: list[str] = [str(names[start]) for start in self.starts]
+        self.owners = np.repeat(
+            np.arange(len(self.starts)), np.diff([*self.starts, len(names)])
+        )  # the number of each face's person
         self.embeddings = normalised(embeddings, "the gallery")
         self.seconds = 0.0
         self.graph: Any = None
@@ -81,21 +86,38 @@ class Index:
 
     def _exactly(self, probes: Embeddings, count: int) -> Nearest:
         size = max(1, BLOCK_SCORES // len(self.embeddings))
-        blocks = [self._block(probes[at : at + size], count) for at in range(0, len(probes), size)]
-        chosen = np.concatenate([rows for rows, _ in blocks])
-        scores = np.concatenate([best for _, best in blocks])
-        return Nearest([[self.people[one] for one in row] for row in chosen], np.clip(scores, -1, 1))
+        answers = []
+        for at in range(0, len(probes), size):
+            scores = probes[at : at + size] @ self.embeddings.T  # (probes, faces)
+            first = max(0, scores.shape[1] - MORE * count)
+            near = np.argpartition(scores, first, axis=1)[:, first:]
+            answers += [self._best(row, faces, count) for row, faces in zip(scores, near, strict=True)]
+        return self._named(answers)
 
-    def _block(self, probes: Embeddings, count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Numbers of the nearest people and their scores, each (probes, count)."""
-        scores = probes @ self.embeddings.T  # (probes, faces)
-        if len(self.people) < len(self.embeddings):
-            scores = np.maximum.reduceat(scores, self.starts, axis=1)  # (probes, people)
-        first = scores.shape[1] - count
-        chosen = np.argpartition(scores, first, axis=1)[:, first:] if first else np.broadcast_to(np.arange(count), scores.shape)
-        best = np.take_along_axis(scores, chosen, axis=1)
-        order = np.lexsort((chosen, -best), axis=1)  # of equal scores the earlier person, so that the answer is one
-        return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(best, order, axis=1)
+    def _best(self, scores: NDArray[np.float32], near: NDArray[np.int64], count: int) -> Ranked:
+        """The people of the highest scores, (faces,), of which `near` are the highest.
+
+        Where these belong to enough people, each of these people's best face is among them. Else every face is looked at, which
+        takes longer.
+        """
+        ranked = self._ranked(near, scores[near], count)
+        if ranked is not None:
+            return ranked
+        best = np.maximum.reduceat(scores, self.starts)  # (people,)
+        return _highest(np.arange(len(best)), best, count)
+
+    def _ranked(self, faces: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Ranked | None:
+        """The people of these faces by the highest of their scores; None where they are fewer than `count`."""
+        people, places = np.unique(self.owners[faces], return_inverse=True)
+        if len(people) < count:
+            return None
+        best = np.full(len(people), -np.inf, np.float32)
+        np.maximum.at(best, places, scores)
+        return _highest(people, best, count)
+
+    def _named(self, answers: list[Ranked]) -> Nearest:
+        scores = np.stack([scores for _, scores in answers])
+        return Nearest([[self.people[one] for one in people] for people, _ in answers], np.clip(scores, -1, 1))
 
     def _worth_a_graph(self) -> bool:
         """Whether the graph is there, built now if it has become worth it and hnswlib is installed."""
@@ -128,15 +150,16 @@ class Index:
         wanted = min(MORE * count, len(self.embeddings))
         self.graph.set_ef(max(SEARCH_EFFORT, wanted))
         candidates = self.graph.knn_query(probes, k=wanted)[0].astype(np.int64)  # (probes, wanted)
-        answers = [self._ranked(probe, faces, count) for probe, faces in zip(probes, candidates, strict=True)]
-        return Nearest([row.people[0] for row in answers], np.concatenate([row.scores for row in answers]))
+        answers = []
+        for probe, faces in zip(probes, candidates, strict=True):
+            ranked = self._ranked(faces, self.embeddings[faces] @ probe, count)
+            answers.append(ranked or self._best(self.embeddings @ probe, faces, count))
+        return self._named(answers)
 
-    def _ranked(self, probe: NDArray[np.float32], faces: NDArray[np.int64], count: int) -> Nearest:
-        """The nearest people among those of some faces."""
-        owners, starts = np.unique(np.searchsorted(self.starts, faces, side="right") - 1, return_inverse=True)
-        if len(owners) < count:
-            return self._exactly(probe[None], count)
-        best = np.full(len(owners), -1, np.float32)
-        np.maximum.at(best, starts, self.embeddings[faces] @ probe)
-        order = np.lexsort((owners, -best))[:count]
-        return Nearest([[self.people[one] for one in owners[order]]], np.clip(best[order], -1, 1)[None])
+
+def _highest(people: NDArray[np.int64], scores: NDArray[np.float32], count: int) -> Ranked:
+    """The first `count` of some people; of equal scores the earlier person, so that the answer is one."""
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    people, scores = people[scores >= least], scores[scores >= least]
+    order = np.lexsort((people, -scores))[:count]
+    return people[order], scores[order]

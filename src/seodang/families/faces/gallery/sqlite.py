@@ -128,11 +128,12 @@ class SqliteStore(Store):
             with self._changing():
                 self._database.execute("INSERT OR IGNORE INTO erasing VALUES (1)")
                 yield
-            if self._finish():
-                raise MachineError(
-                    f"{self.place}: deleted, but another process is reading the gallery, so old bytes stay in its write-ahead "
-                    "log until the gallery is opened again after that."
-                )
+            try:
+                reason = "another process is reading it" if self._finish() else None
+            except MachineError as error:
+                reason = str(error)
+            if reason is not None:
+                raise MachineError(f"{self.place}: deleted, but old bytes stay in its files until it is opened again: {reason}")
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
