@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from seodang.cli.flags import spell
 from seodang.cli.tables import write
+from seodang.cli.values import fields_of
 from seodang.core.errors import DataError, MachineError, SettingsError
-from seodang.core.values import Image, Mask, Refused
+from seodang.core.values import Box, Boxes, Image, Mask, Refused
 
 if TYPE_CHECKING:
     from seodang.api import Run
 
 PNG = ".png"
+Answer = Mask | Image | Boxes
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,7 @@ def _refuse_clashes(asked: Sequence[Asked]) -> None:
             )
 
 
-def _draw(answer: Mask | Image, targets: Mapping[str, Path]) -> None:
+def _draw(answer: Answer, targets: Mapping[str, Path]) -> None:
     from seodang.data.images import write_png
 
     for name, target in targets.items():
@@ -117,7 +119,7 @@ def _draw(answer: Mask | Image, targets: Mapping[str, Path]) -> None:
         write_png(target, answer.pictures[name]())
 
 
-def _tell(item: Asked, answer: Mask | Image | Refused, *, as_json: bool) -> None:
+def _tell(item: Asked, answer: Answer | Refused, *, as_json: bool) -> None:
     if as_json:
         fields: dict[str, Any] = {"file": str(item.file)}
         if isinstance(answer, Refused):
@@ -132,22 +134,32 @@ def _tell(item: Asked, answer: Mask | Image | Refused, *, as_json: bool) -> None
         write("\t".join((str(item.file), *_words(answer, item.targets))))
 
 
-def _facts(answer: Mask | Image) -> dict[str, Any]:
+def _facts(answer: Answer) -> dict[str, Any]:
     """What there is to say of an answer beside its pictures."""
     if isinstance(answer, Mask):
         return {"shares": dict(answer.shares), "confidence": answer.confidence}
+    if isinstance(answer, Boxes):
+        return {name: value for name, value in fields_of(answer).items() if name != "file"}
     height, width, channels, bits = _size(answer)
     return {"width": width, "height": height, "channels": channels, "bits": bits}
 
 
-def _words(answer: Mask | Image, targets: Mapping[str, Path]) -> tuple[str, ...]:
+def _words(answer: Answer, targets: Mapping[str, Path]) -> tuple[str, ...]:
     """The same for people, in the columns of a line."""
     if isinstance(answer, Mask):
         shares = ", ".join(f"{name} {share:.1%}" for name, share in answer.shares.items())
         return shares, f"confidence {answer.confidence:.3f}"
+    if isinstance(answer, Boxes):
+        return (", ".join(map(_named, answer.found)) or "nothing found",)
     height, width, channels, bits = _size(answer)
     size = f"{width} x {height} pixels, {channels} channel{'s' if channels > 1 else ''} of {bits} bits"
     return size, ", ".join(map(str, targets.values())) or f"not kept: give {spell('out')} FILE.png"
+
+
+def _named(one: Box) -> str:
+    """What is in a box, how sure that is, and where it begins."""
+    chance = "" if one.probability is None else f" {one.probability:.1%}"
+    return f"{one.label or 'score ' + format(one.score, '.3f')}{chance} at {one.box[0]:.0f}, {one.box[1]:.0f}"
 
 
 def _size(image: Image) -> tuple[int, int, int, int]:

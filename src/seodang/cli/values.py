@@ -34,7 +34,7 @@ def write_values(values: Iterable[Any], *, as_json: bool) -> None:
 def write_value(value: Any, *, as_json: bool) -> None:
     """One value; what a reader should know of it goes to stderr, so that a pipe gets the value alone."""
     if as_json:
-        write(json.dumps(_fields(value), ensure_ascii=False))
+        write(json.dumps(fields_of(value), ensure_ascii=False))
     elif isinstance(value, Table):
         write_table(value.headers, value.rows)
         for note in value.notes:
@@ -48,7 +48,7 @@ def write_value(value: Any, *, as_json: bool) -> None:
         write(json.dumps(asdict(value), ensure_ascii=False))
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def fields_of(value: Any) -> dict[str, Any]:
     """What a JSON object says of a value: all that is known, and no pictures."""
     if isinstance(value, str):
         return {"piece": value}

@@ -57,7 +57,8 @@ class RunPage(Generic[S, P, D]):
         rows: list[list[Cell]] = []
         for name, words in names.items():
             beside = yardstick.get(name)
-            rows.append([words, *measured_cells(measures[name]), *(measured_cells(beside) if beside else [])])
+            cells = measured_cells(beside) if beside else [None, None] if yardstick else []
+            rows.append([words, *measured_cells(measures[name]), *cells])
         headers = ["measure", "model", "95 % interval"] + (["yardstick", "95 % interval"] if yardstick else [])
         return Table(headers, rows, caption)
 

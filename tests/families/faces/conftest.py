@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import matplotlib
+import numpy as np
 import pytest
 
 from seodang.core.errors import MachineError, MissingExtraError
@@ -12,6 +14,7 @@ from seodang.families.faces.engine import weights
 from seodang.families.faces.engine.embedders import EMBEDDERS
 from seodang.families.faces.engine.runtimes import as_onnx
 from seodang.families.faces.engine.yunet import for_any_size
+from seodang.families.faces.photos import RGB, read_photo
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +26,13 @@ def face_weights() -> None:
             as_onnx(embedder.weights, embedder.onnx)
     except (MachineError, MissingExtraError) as error:
         pytest.skip(f"weights of faces: {error}")
+
+
+@pytest.fixture(scope="session")
+def portrait() -> RGB:
+    """Rear Admiral Grace Hopper, in the public domain, as matplotlib ships her, in a quarter of the pixels."""
+    photo = read_photo(Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg")
+    return np.ascontiguousarray(photo[::2, ::2])
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def in_gallery(*words: str | Path, code: int = 0) -> None:
 
 @pytest.fixture
 def enrolled(people: Path, capsys: pytest.CaptureFixture[str]) -> Path:
-    in_gallery("enroll", people, *CONSENT, "--skip-refused")
+    in_gallery("enroll", people, *CONSENT, "--skip-bad-photos")
     capsys.readouterr()
     return people
 
@@ -186,7 +186,7 @@ def test_sorted_faces_can_be_enrolled(place: Path, lfw: Path, capsys: pytest.Cap
     for photo in photos(lfw, KNOWN["Cy"])[:5]:
         shutil.copy(photo, place / "album")
     run("cluster", "album", "--out", "sorted")
-    in_gallery("enroll", "sorted/person 1", "--name", "Cy", *CONSENT, "--skip-refused")
+    in_gallery("enroll", "sorted/person 1", "--name", "Cy", *CONSENT, "--skip-bad-photos")
     in_gallery("identify", photos(lfw, KNOWN["Cy"])[-1], "--json")
     assert '"label": "Cy"' in capsys.readouterr().out
 
@@ -228,7 +228,7 @@ def test_poor_photos_are_refused_with_the_reason(
         (people / "Cy" / f"{name}.jpg").write_bytes(photo.read_bytes()[:3000])
     in_gallery("enroll", people, *CONSENT, code=2)
     assert reason in capsys.readouterr().err and nothing_written(people.parent)
-    in_gallery("enroll", people, *CONSENT, "--skip-refused")
+    in_gallery("enroll", people, *CONSENT, "--skip-bad-photos")
     assert reason in capsys.readouterr().err and not nothing_written(people.parent)
 
 
@@ -257,7 +257,7 @@ def test_a_person_at_a_terminal_is_asked(
     answers = iter(["Ada and all others, by mail", "2099-12-31"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
-    in_gallery("enroll", people, "--skip-refused")
+    in_gallery("enroll", people, "--skip-bad-photos")
     assert "Who agreed to be recognised here, and how?" in capsys.readouterr().err
     in_gallery("people", "--json")
     row = json.loads(capsys.readouterr().out)["rows"][0]

@@ -50,9 +50,9 @@ def enroll(options: EnrollOptions) -> Table:
     engine = open_engine(options.computing)
     looked = {one.name: _faces(one, engine) for one in applicants}  # all are looked at before one is kept
     refused = [reason for _, reasons in looked.values() for reason in reasons]
-    if refused and not options.skip_refused:
-        more = f" ({counted(len(refused), 'photo')} refused in all; {{skip_refused}} leaves them out)" if refused[1:] else ""
-        raise DataError(f"{refused[0]}{more}. Nobody was enrolled.", settings=("skip_refused",))
+    if refused and not options.skip_bad_photos:
+        more = f" ({counted(len(refused), 'photo')} refused in all; {{skip_bad_photos}} leaves them out)" if refused[1:] else ""
+        raise DataError(f"{refused[0]}{more}. Nobody was enrolled.", settings=("skip_bad_photos",))
     nobody = next((name for name, (faces, _) in looked.items() if not faces), None)
     if nobody is not None:
         raise DataError(f"{nobody}: no photo is left; {looked[nobody][1][0]}. Nobody was enrolled.")

@@ -71,7 +71,7 @@ class EnrollOptions(Settings):
         description="day after which the person is to be forgotten, as 2027-12-31, or never",
         question="Until which day may the faces be kept? (as 2027-12-31, or never)",
     )
-    skip_refused: bool = Field(False, description="leave photos out that are refused, and say which, instead of stopping")
+    skip_bad_photos: bool = Field(False, description="leave photos out that are refused, and say which, instead of stopping")
     known: GalleryOptions = GalleryOptions()
     computing: EngineOptions = EngineOptions()
 

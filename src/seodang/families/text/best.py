@@ -39,12 +39,12 @@ from seodang.families.text.linear import LinearModel
 from seodang.families.text.mixture import fit_mixture, mix
 from seodang.families.text.model import build_network
 from seodang.families.text.ngrams import NONE, NgramFeatures
-from seodang.families.text.oneshot import Once, OneShot
 from seodang.families.text.predictor import label_names
 from seodang.families.text.settings import TextSettings
 from seodang.families.text.tokens import UNKNOWN, TokenKind, Vocabulary
 from seodang.families.text.views import EPOCHS as VIEW_EPOCHS
 from seodang.families.text.views import RegionSource, RegionViews, ViewLearner
+from seodang.nn.oneshot import Once, OneShot
 
 Context = StageContext[TextSettings, TextData]
 
