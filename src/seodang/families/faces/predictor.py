@@ -70,7 +70,7 @@ class FacesPredictor:
         boxes = named(as_boxes(seen.faces), seen.answers, self.people)
         height, width = seen.size
         where = "" if seen.photo == Path() else str(seen.photo)
-        return Boxes(where, width, height, boxes, {"out": partial(draw_boxes, pixels, boxes)})
+        return Boxes(where, width, height, boxes, pictures={"out": partial(draw_boxes, pixels, boxes)})
 
     def probabilities(self, part: Part) -> Floats:
         """Of each person for each face of a part, (faces, people); embeddings that were computed are not computed again."""
