@@ -8,6 +8,7 @@ PIP_FLAGS = --quiet --constraint constraints.txt
 .PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation benchmark-faces
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
+	$(if $(filter faces,$(FAMILY)),.venv/bin/python -m pip install $(PIP_FLAGS) --editable '.[faces]')
 	.venv/bin/python examples/demo.py $(FAMILY)
 
 test:  ## lint, types and the whole test suite, in an environment made anew
