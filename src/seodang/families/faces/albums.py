@@ -26,7 +26,7 @@ from seodang.families.faces.engine.alignment import cut_out
 from seodang.families.faces.engine.boxes import Faces, Floats
 from seodang.families.faces.engine.embedders import EMBEDDERS
 from seodang.families.faces.engine.engine import Engine, open_engine
-from seodang.families.faces.enrolling import largest
+from seodang.families.faces.first_stage import main_face
 from seodang.families.faces.options import ClusterOptions, SplitOptions
 from seodang.families.faces.photos import RGB, find_photos, read_photo
 from seodang.families.faces.quality import eyes_and_nose
@@ -162,9 +162,10 @@ def _embedded(files: Sequence[Path], engine: Engine) -> Floats:
     """Kept faces as embeddings. Raises: DataError: One cannot be read, or shows no face."""
     found = []
     for one in look_at(files, engine.find, engine.cut, engine.embed, engine.threads):
-        if one.error or not len(one.answers):
-            raise DataError(one.error or f"{one.photo}: no face was found; move the file out of the folder")
-        found.append(one.answers[largest(one)])
+        main = None if one.error else main_face(one.faces, one.size)
+        if main is None:
+            raise DataError(one.error or f"{one.photo}: no face is clearly meant; move the file out of the folder")
+        found.append(one.answers[main])
     return np.stack(found)
 
 

@@ -13,8 +13,8 @@ from seodang.core.values import Table
 from seodang.data.images import png_bytes
 from seodang.data.records import counted
 from seodang.data.tables import check_exists
-from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.engine import Engine, open_engine
+from seodang.families.faces.first_stage import main_face
 from seodang.families.faces.galleries import check, opened
 from seodang.families.faces.gallery.records import KnownFace
 from seodang.families.faces.options import EnrollOptions
@@ -23,8 +23,6 @@ from seodang.families.faces.quality import complaint
 from seodang.families.faces.two_stages import Seen, look_at
 
 FOREVER = "never"
-MAIN_TIMES = 2.5
-"""How much larger the face of the person must be than all others in the photo, in area, to be meant beyond doubt."""
 
 
 @dataclass(frozen=True)
@@ -113,29 +111,19 @@ def _faces(applicant: Applicant, engine: Engine) -> tuple[list[KnownFace], list[
     """A face of each photo, and why some photos were refused."""
     faces, refused = [], []
     for seen in look_at(applicant.photos, engine.find, engine.cut, engine.embed, engine.threads):
-        wrong = seen.error or _wrong(seen, engine.name)
+        main, wrong = (0, seen.error) if seen.error else _main(seen, engine.name)
         if wrong:
             refused.append(f"{applicant.name}, {seen.photo.name}: {wrong}")
             continue
-        main = largest(seen)
         faces.append(KnownFace(seen.answers[main], png_bytes(seen.chips[main]), seen.photo.name))
     return faces, refused
 
 
-def _wrong(seen: Seen, engine: str) -> str:
-    """Why a photo cannot be enrolled."""
+def _main(seen: Seen, engine: str) -> tuple[int, str]:
+    """The face that a photo is of, and why it cannot be enrolled; nothing when it can."""
     if not len(seen.faces.boxes):
-        return "no face was found; take one from the front, in good light"
-    main, areas = largest(seen), _areas(seen)
-    if len(areas) > 1 and areas[main] < MAIN_TIMES * np.delete(areas, main).max():
-        return f"{len(areas)} faces, and it is not clear whose is meant; cut the photo to the one"
-    return complaint(read_photo(seen.photo), seen.faces.chosen(np.array([main])), engine)
-
-
-def largest(seen: Seen) -> int:
-    """Which of the faces of a photo is the largest."""
-    return int(_areas(seen).argmax())
-
-
-def _areas(seen: Seen) -> Floats:
-    return np.asarray(np.prod(seen.faces.boxes[:, 2:] - seen.faces.boxes[:, :2], axis=1))
+        return 0, "no face was found; take one from the front, in good light"
+    main = main_face(seen.faces, seen.size)
+    if main is None:
+        return 0, f"{len(seen.faces.boxes)} faces, and it is not clear whose is meant; cut the photo to the one"
+    return main, complaint(read_photo(seen.photo), seen.faces.chosen(np.array([main])), engine)

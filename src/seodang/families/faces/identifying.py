@@ -13,7 +13,7 @@ from seodang.families.faces.calibration import Calibration, shipped_calibration
 from seodang.families.faces.detecting import as_boxes, value_of
 from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.engine import Engine, open_engine
-from seodang.families.faces.enrolling import largest
+from seodang.families.faces.first_stage import main_face
 from seodang.families.faces.galleries import calibration, opened
 from seodang.families.faces.gallery.gallery import Gallery
 from seodang.families.faces.options import IdentifyOptions, VerifyOptions
@@ -90,11 +90,11 @@ class Judge:
 
 
 def verify(options: VerifyOptions) -> Table:
-    """Whether the largest faces of two photos are of one person.
+    """Whether the faces that two photos are of are one person's.
 
     Returns: The verdict, how alike they are, the threshold, and the chance that they are one person's, if half of the pairs
         that are asked about were.
-    Raises: SettingsError: There are not two photos. DataError: One cannot be read, or shows no face.
+    Raises: SettingsError: There are not two photos. DataError: One cannot be read, or no face is clearly meant.
     """
     if len(options.photos) != 2:
         raise SettingsError(f"Two photos are compared, got {len(options.photos)}.", settings=("photos",))
@@ -109,12 +109,14 @@ def verify(options: VerifyOptions) -> Table:
 
 
 def _embedding(photo: Path, engine: Engine) -> Floats:
-    """That of the largest face. Raises: DataError: The photo cannot be read, or shows no face."""
+    """That of the face that the photo is of. Raises: DataError: It cannot be read, or no face is clearly meant."""
     check_exists(photo)
     if photo.is_dir():
         raise DataError(f"{photo} is a folder; name the photo in it")
     (seen,) = look_at([photo], engine.find, engine.cut, engine.embed, 1)
-    if seen.error or not len(seen.faces.boxes):
-        raise DataError(seen.error or f"{photo.name}: no face was found")
-    found: Floats = seen.answers[largest(seen)]
+    main = None if seen.error else main_face(seen.faces, seen.size)
+    if main is None:
+        several = f"{len(seen.faces.boxes)} faces, and it is not clear whose is meant; cut the photo to the one"
+        raise DataError(seen.error or f"{photo.name}: {several if len(seen.faces.boxes) else 'no face was found'}")
+    found: Floats = seen.answers[main]
     return found
