@@ -5,9 +5,10 @@ KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernel
 PIP_FLAGS = --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check clean
-.PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation
+.PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation benchmark-faces
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
+	$(if $(filter faces,$(FAMILY)),.venv/bin/python -m pip install $(PIP_FLAGS) --editable '.[faces]')
 	.venv/bin/python examples/demo.py $(FAMILY)
 
 test:  ## lint, types and the whole test suite, in an environment made anew
@@ -62,6 +63,11 @@ benchmark-segmentation: .venv/installed  ## an hour; run it alone on the machine
 
 benchmark-gan: .venv/installed  ## two hours; run it alone on the machine
 	.venv/bin/python benchmarks/gan.py all
+
+benchmark-faces: .venv/installed  ## half an hour, beside face_recognition; run it alone on the machine
+	.venv/bin/python -m pip install $(PIP_FLAGS) '.[faces,dlib]'
+	.venv/bin/python -m pip install --quiet --no-deps --requirement benchmarks/requirements-faces.txt
+	.venv/bin/python benchmarks/faces.py all
 
 benchmark-translation: .venv/installed  ## half an hour; run it alone on the machine
 	.venv/bin/python benchmarks/translation.py all

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 import seodang
-from seodang.core.device import cpu_features, usable_threads
+from seodang.core.device import cpu_features
+from seodang.core.processors import usable_threads
 
 RESULTS = Path(__file__).parent / "results"
 

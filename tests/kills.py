@@ -184,14 +184,18 @@ def write_strips(folder: Path, chance: random.Random) -> Path:
     return folder
 
 
-MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan", "translation": "pairs"}
-WAYS: dict[str, dict[str, list[str]]] = {"translation": {"pairs": [], "unpaired": ["--unpaired"]}}
+MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan", "translation": "pairs", "faces": "cut-out"}
+WAYS: dict[str, dict[str, list[str]]] = {
+    "translation": {"pairs": [], "unpaired": ["--unpaired"]},
+    "faces": {"cut-out": ["--no-cut", "--model", "cnn", "--side", "32"]},
+}
 """Families whose models are not chosen by --model, and the flags that choose them."""
 WRITERS: dict[str, Callable[[Path, random.Random], Path]] = {
     "text": write_reviews,
     "segmentation": write_discs,
     "gan": write_bars,
     "translation": write_strips,
+    "faces": write_bars,
 }
 
 

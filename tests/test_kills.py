@@ -12,9 +12,7 @@ import kills
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 
-@pytest.mark.parametrize(
-    ("family", "model"), [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan"), ("translation", "pairs")]
-)
+@pytest.mark.parametrize(("family", "model"), sorted(kills.MODELS.items()))
 def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
     assert kills.prove(tmp_path, 3, family, model, seed=0) == 0
 
@@ -31,6 +29,7 @@ def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
         ("gan", "r3gan", 20),
         ("translation", "pairs", 20),
         ("translation", "unpaired", 20),
+        ("faces", "cut-out", 20),
     ],
 )
 def test_many_kills(tmp_path: Path, family: str, model: str, number: int) -> None:

@@ -140,6 +140,16 @@ def test_every_verb_is_declared_described_and_done(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_tool_is_declared_and_described(name: str) -> None:
+    for tool in families.tools(name):
+        leaves = {leaf.name: leaf for leaf in tool.options.leaves()}
+        assert tool.summary and callable(tool.action)
+        assert all(leaf.description for leaf in leaves.values())
+        assert all(leaf.default is None for leaf in leaves.values() if leaf.question), "what is asked has no answer of its own"
+        assert not tool.words or leaves[tool.words].many
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_settings_that_bring_or_read_data_exist_and_are_off_by_default(name: str) -> None:
     leaves = {leaf.name: leaf for leaf in families.settings_type(name).leaves()}
     assert set(families.reading(name)) <= set(leaves)

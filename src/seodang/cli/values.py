@@ -71,9 +71,10 @@ def _write_boxes(value: Boxes) -> None:
         chance = "" if one.probability is None else f"probability {one.probability:.3f}  "
         note = f"  [{one.note}]" if one.note else ""
         write(f"  {label}{chance}x {x0:.0f} to {x1:.0f}, y {y0:.0f} to {y1:.0f}, score {one.score:.3f}{note}")
+    write_note(value)
 
 
-def write_note(value: Text) -> None:
-    """What the reader should know of a text, where there is such a thing."""
+def write_note(value: Text | Boxes) -> None:
+    """What the reader should know of a value, where there is such a thing."""
     for note in filter(None, (getattr(value, "note", None),)):
         tell(note)

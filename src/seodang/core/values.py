@@ -166,5 +166,7 @@ class Boxes:
     width: int
     height: int
     found: tuple[Box, ...]
+    note: str | None = None
+    """What the reader should know of it."""
     pictures: Mapping[str, Callable[[], NDArray[Any]]] = field(default_factory=dict, repr=False, compare=False)
     """What can be drawn of it, by the name of the flag that asks for it."""

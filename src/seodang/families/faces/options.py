@@ -71,6 +71,7 @@ class EnrollOptions(Settings):
         description="day after which the person is to be forgotten, as 2027-12-31, or never",
         question="Until which day may the faces be kept? (as 2027-12-31, or never)",
     )
+    skip_bad_photos: bool = Field(False, description="leave photos out that are refused, and say which, instead of stopping")
     known: GalleryOptions = GalleryOptions()
     computing: EngineOptions = EngineOptions()
 
@@ -99,14 +100,17 @@ class ClusterOptions(Settings):
 
     album: tuple[str, ...] = Field((), description="photos and folders of photos")
     out: str | None = Field(None, description="folder for a folder of faces a person; it must not be there yet")
-    threshold: float | None = Field(None, gt=-1, lt=1, description="least mean likeness of faces of one person")
+    likeness: float | None = Field(None, gt=-1, lt=1, description="how alike the faces of one person are, by cosine")
     computing: EngineOptions = EngineOptions()
 
 
-class SortedOptions(Settings):
-    """People of a sorted album."""
+class RenameOptions(Settings):
+    """Two names."""
 
-    words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the people: `sorted/ person-1 person-2`")
+    words: tuple[str, ...] = Field(
+        (), description="with --gallery two people, else the folder that `cluster` made and two people in it"
+    )
+    known: GalleryOptions = GalleryOptions()
 
 
 class SplitOptions(Settings):
@@ -114,6 +118,7 @@ class SplitOptions(Settings):
 
     words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the person: `sorted/ person-3`")
     parts: int = Field(2, ge=2, le=1000, description="people that it is")
+    computing: EngineOptions = EngineOptions()
 
 
 class PeopleOptions(Settings):

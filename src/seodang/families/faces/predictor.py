@@ -75,7 +75,7 @@ class FacesPredictor:
         height, width = seen.size
         drawn = tuple(replace(one, label=STRANGER, probability=None) if one.note else one for one in boxes)
         where = "" if seen.photo == Path() else str(seen.photo)
-        return Boxes(where, width, height, boxes, {"out": partial(draw_boxes, pixels, drawn, STRANGER)})
+        return Boxes(where, width, height, boxes, pictures={"out": partial(draw_boxes, pixels, drawn, STRANGER)})
 
     def probabilities(self, part: Part) -> Floats:
         """Of each person for each face of a part, (faces, people); embeddings that were computed are not computed again."""

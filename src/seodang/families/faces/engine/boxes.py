@@ -16,7 +16,8 @@ class Faces(NamedTuple):
     boxes: Floats
     """(faces, 4): x0, y0, x1, y1 in pixels."""
     landmarks: Floats
-    """(faces, 5, 2): x, y of the left eye in the image, the other eye, the tip of the nose, both corners of the mouth."""
+    """(faces, 5, 2): x, y of the left eye in the image, the other eye, the tip of the nose, both corners of the mouth;
+    with the engine dlib its own: the corners of both eyes, that to the right first, and the nose."""
     scores: Floats
     """(faces,), from 0 to 1."""
 

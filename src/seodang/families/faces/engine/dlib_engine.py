@@ -82,14 +82,14 @@ def mmod(dlib: Any) -> Callable[[RGB], tuple[Floats, Floats]]:
     return look
 
 
-def landmarks68(pixels: RGB, boxes: Floats) -> Floats:
-    """The 68 landmarks of each face, (faces, 68, 2); see `weights.SIXTY_EIGHT_POINTS` for the licence.
+def open_landmarks68() -> Callable[[RGB, Floats], Floats]:
+    """What finds the 68 landmarks of each face, (faces, 68, 2); see `weights.SIXTY_EIGHT_POINTS` for the licence.
 
     Raises: MissingExtraError: dlib is not installed. MachineError: Weights cannot be fetched.
     """
     dlib = import_dlib()
     predictor = dlib.shape_predictor(str(weights.fetch(weights.SIXTY_EIGHT_POINTS)))
-    return _landmarks(dlib, predictor, pixels, boxes, MANY_POINTS)
+    return lambda pixels, boxes: _landmarks(dlib, predictor, pixels, boxes, MANY_POINTS)
 
 
 def _landmarks(dlib: Any, predictor: Any, pixels: RGB, boxes: Floats, count: int) -> Floats:

