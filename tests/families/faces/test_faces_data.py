@@ -96,6 +96,14 @@ def test_a_training_part_alone_gives_up_some_for_validation(tmp_path: Path) -> N
     assert set(parts["validation"].labels.tolist()) == {0, 1}
 
 
+def test_folders_of_a_person_may_have_folders(people: Path) -> None:
+    for number, place in enumerate(("2024", "2025")):
+        write(people / "Ada" / place / "same.png", 200 + number)
+    data = read_data(str(people), crops())
+    names = {one.name for part in data.parts.values() for one in part.portraits}
+    assert {"Ada/2024/same.png", "Ada/2025/same.png"} < names and faces_of(data) == 14 and data.people == ("Ada", "Bo")
+
+
 def test_another_photo_changes_the_checksum(people: Path) -> None:
     before = read_data(str(people), crops()).checksum()
     assert read_data(str(people), crops()).checksum() == before

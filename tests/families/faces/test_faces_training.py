@@ -14,6 +14,7 @@ from torch.nn import functional
 from seodang.core.device import choose_device
 from seodang.core.errors import SettingsError
 from seodang.core.step import Stepper
+from seodang.core.values import Box
 from seodang.data.splits import PARTS
 from seodang.families.faces.batches import ChipSource, EmbeddingSource
 from seodang.families.faces.cnn import FaceCnn
@@ -21,6 +22,7 @@ from seodang.families.faces.data import FacesData, labelled
 from seodang.families.faces.derive import prepare
 from seodang.families.faces.head import Chances, CosineHead, Recogniser
 from seodang.families.faces.learner import PeopleLearner, PeopleValidation, fit_temperature, least_sure
+from seodang.families.faces.predictor import named
 from seodang.families.faces.settings import AugmentationSettings, FacesSettings
 from seodang.families.faces.yardstick import RIDGE, ridge, small_pixels
 
@@ -125,6 +127,13 @@ def test_a_hundredth_of_right_answers_is_less_sure_than_the_least() -> None:
     labels[:100] = 1  # wrong answers, which do not count
     assert least_sure(logits, labels, torch.ones(())).item() == pytest.approx(sure[101].item())
     assert least_sure(logits, 1 - torch.zeros_like(labels), torch.ones(())).item() == 0
+
+
+def test_who_is_less_sure_than_the_least_is_noted() -> None:
+    boxes = (Box((0, 0, 9, 9), 0.9), Box((9, 9, 20, 20), 0.8))
+    found = named(boxes, np.array([[0.1, 0.9], [0.5, 0.5]], np.float32), ("Ada", "Bo"), 0.6)
+    assert [(one.label, one.note) for one in found] == [("Bo", None), ("Ada", "perhaps a stranger")]
+    assert found[1].box == boxes[1].box and found[1].probability == 0.5
 
 
 def test_faces_that_may_not_stray_are_the_photos() -> None:

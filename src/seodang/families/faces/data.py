@@ -161,11 +161,8 @@ class Photo:
 
     path: Path
     person: str
-
-    @property
-    def name(self) -> str:
-        """Folder and file, for messages."""
-        return f"{self.person}/{self.path.name}"
+    name: str
+    """Folder and file, for messages."""
 
 
 def find_people(source: str) -> tuple[dict[str, list[Photo]], list[Finding]]:
@@ -194,7 +191,7 @@ def _photos(folder: Path, findings: list[Finding]) -> list[Photo]:
         findings.append(Finding("warning", str(folder), what, "move them into folders"))
     for place in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__"))):
         files = sorted(path for path in place.rglob("*") if path.is_file() and not path.name.startswith("."))
-        photos = [Photo(path, place.name) for path in files if is_image(path)]
+        photos = [Photo(path, place.name, path.relative_to(folder).as_posix()) for path in files if is_image(path)]
         if not place.name.isprintable():
             findings.append(Finding("error", repr(place.name), "has a control character in its name", "rename the folder"))
         if len(photos) < len(files):
