@@ -105,6 +105,7 @@ class Gallery:
         self._store, self._engine = store, engine
         self._guard = threading.RLock()
         self._people: dict[str, _Known] | None = None
+        self._size: int | None = None
         self._faces: tuple[list[str], Embeddings] | None = None
         self._index: Index | None = None
         self._turning: NDArray[np.float32] | None = None
@@ -347,6 +348,7 @@ class Gallery:
     def _drop(self) -> None:
         """Keep nothing in memory that may be old."""
         self._people = None
+        self._size = None
         self._changed_faces()
 
     def _changed_faces(self) -> None:
@@ -407,9 +409,9 @@ class Gallery:
     def _dimensions(self, known: dict[str, _Known]) -> int | None:
         """Of the embeddings that are there."""
         someone = next(iter(known.values()), None)
-        if someone is None:
-            return None
-        return self._embedding(someone.key, self._store.faces(someone.person.id)[0]).size
+        if self._size is None and someone is not None:
+            self._size = self._embedding(someone.key, self._store.faces(someone.person.id)[0]).size
+        return self._size
 
     def _admitted(self, old: _Known | None, name: str, consent: str, retain_until: date | None) -> _Known:
         """The person as of now, without the new faces."""
