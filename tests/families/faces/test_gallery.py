@@ -427,7 +427,7 @@ def test_a_server_keeps_nothing_of_the_forgotten_in_its_tables(server: str, clus
             row = next(row for row in gallery._store.people() if row.id == ada.id)
             rows = gallery._store.faces(ada.id)
             crops = [gallery._store.crop(face.id) for face in rows]
-        turned = gallery._turned(np.stack([face.embedding for face in faces(1, 20, 128)]), "the faces")
+        turned = gallery._rows.turned(np.stack([face.embedding for face in faces(1, 20, 128)]), "the faces")
         secrets = [ada.id.encode(), bytes(row.key), bytes(row.card), *crops]
         secrets += [part for face in rows for part in (face.id.encode(), face.embedding, face.source)]
         secrets += [one.astype("<f4").tobytes() for one in turned]

@@ -41,7 +41,8 @@ class PostgresStore(Store):
     What pgvector searches cannot be sealed. It is the embedding turned by a secret orthogonal matrix, made of the master key:
     angles stay, so the server finds who is nearest, but the numbers are in no engine's terms. That hides them and is no
     encryption: whoever has the server sees which faces are alike, and who knows some embeddings and their rows can work out
-    the matrix.
+    the matrix. The search is exact and reads all rows; an index of neighbours would have to be built anew whenever somebody is
+    forgotten.
 
     To forget is to delete the rows and to write the tables anew (VACUUM FULL), so that no file of a table holds the bytes once
     the server has made its next checkpoint. The server's own write-ahead log, its replicas, archives and backups keep old
