@@ -161,9 +161,14 @@ def test_the_folder_holds_these_files_alone(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"gallery.sqlite", "crops", "lock"}
     if os.name == "posix":
         assert folder.stat().st_mode & 0o077 == 0, "others have no business in it"
-    settings = sqlite3.connect(folder / sqlite.DATABASE)
-    assert settings.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    settings.close()
+
+
+def test_the_settings_of_the_database(folder: Path) -> None:
+    """A write-ahead log, flushed at every commit; zeros over what is deleted; no temporary files in other folders."""
+    expected = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "temp_store": 2}
+    with opened(folder) as gallery:
+        for name, value in expected.items():
+            assert gallery._store._one(f"PRAGMA {name}") == value, name
 
 
 def test_files_of_the_user_stay_and_left_over_crops_go(folder: Path) -> None:
