@@ -286,15 +286,6 @@ def test_merge(place: str) -> None:
         assert gallery.crops(ada.id) == [hers[0].crop, hers[1].crop, new.crop]
 
 
-def test_facts(place: str) -> None:
-    with opened(place) as gallery:
-        assert gallery.fact("calibration") is None
-        gallery.put_fact("calibration", {"a": 0.5})
-        gallery.put_fact("calibration", {"a": 0.25, "b": [1, 2]})
-    with opened(place, create=False) as gallery:
-        assert gallery.fact("calibration") == {"a": 0.25, "b": [1, 2]}
-
-
 def test_what_another_process_changes_is_seen(place: str) -> None:
     with opened(place) as one, opened(place, create=False) as other:
         ada = one.enroll("Ada", faces(1), "herself", None).person
@@ -302,7 +293,6 @@ def test_what_another_process_changes_is_seen(place: str) -> None:
         probe = faces(1)[0].embedding[None]
         assert other.nearest(probe, 1).people == [[ada.id]]
         bob = other.enroll("Bob", faces(2), "himself", None).person
-        one.put_fact("x", 1)
         assert one.enroll("Bob", faces(3), "himself", None).person.id == bob.id, "no second Bob"
         one.forget(ada.id)
         assert other.nearest(probe, 2).people == [[bob.id]]

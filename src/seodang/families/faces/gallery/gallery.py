@@ -164,7 +164,7 @@ class Gallery:
             DataError: Name or consent is empty, there is no face, an embedding is not like the others, or the day is past.
             MachineError: The disk is full or read-only, or another process is changing the gallery.
         """
-        name, consent = _checked(name, "name"), _checked(consent, "consent")
+        name, consent = one_line(name, "name"), one_line(consent, "consent")
         if retain_until is not None and retain_until < date.today():
             raise DataError(f"expected a retention day that is not past, got {retain_until.isoformat()}.")
         with self._changing():
@@ -187,7 +187,7 @@ class Gallery:
         Raises:
             DataError: There is no such person, the name is empty, or somebody else has it.
         """
-        new_name = _checked(new_name, "name")
+        new_name = one_line(new_name, "name")
         with self._erasing():
             known = self._current()
             old = self._known_by(person_id)
@@ -292,18 +292,6 @@ class Gallery:
         """The audit log, the oldest line first: what was done, to whom by a random word, never by name."""
         with self._store.reading():
             return self._store.log()
-
-    @_alone
-    def fact(self, name: str) -> Any:
-        """What `put_fact` kept under a name, or None."""
-        with self._store.reading():
-            return self._rows.fact(name)
-
-    @_alone
-    def put_fact(self, name: str, value: Any) -> None:
-        """Keep a small value that JSON can say, about the gallery as a whole (a calibration), sealed with the master key."""
-        with self._store.changing():
-            self._rows.write_fact(name, value)
 
     def _drop(self) -> None:
         """Keep nothing in memory that may be old."""
@@ -421,8 +409,8 @@ def _tidy(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def _checked(text: str, what: str) -> str:
-    """A name or a consent that can be shown in a line.
+def one_line(text: str, what: str) -> str:
+    """A name or a consent as it is kept: it can be shown in a line.
 
     Raises:
         DataError: It is empty, or has characters that cannot be shown.

@@ -27,12 +27,11 @@ TABLES = (
     f"CREATE INDEX turned_of ON {SCHEMA}.turned (person)",
     f"CREATE INDEX faces_of ON {SCHEMA}.faces (person)",
     f"CREATE TABLE {SCHEMA}.log (number bigserial PRIMARY KEY, day text NOT NULL, action text NOT NULL, person text NOT NULL)",
-    f"CREATE TABLE {SCHEMA}.facts (name text PRIMARY KEY, value bytea NOT NULL)",
     f"CREATE TABLE {SCHEMA}.erasing (number integer PRIMARY KEY)",  # a row: what was deleted may still lie in old pages
     f"CREATE TABLE {SCHEMA}.changes (number bigint NOT NULL)",  # one row: counts changes; who holds it is changing something
     f"INSERT INTO {SCHEMA}.changes VALUES (0)",
 )
-WRITTEN_ANEW = ("people", "faces", "turned", "facts", "erasing", "changes")  # by VACUUM FULL, after something was deleted
+WRITTEN_ANEW = ("people", "faces", "turned", "erasing", "changes")  # by VACUUM FULL, after something was deleted
 
 
 class PostgresStore(Store):
@@ -241,17 +240,6 @@ class PostgresStore(Store):
     def log(self) -> list[LogRow]:
         """See Store."""
         return [LogRow(*row) for row in self._rows(f"SELECT day, action, person FROM {SCHEMA}.log ORDER BY number")]
-
-    def fact(self, name: str) -> bytes | None:
-        """See Store."""
-        rows = self._rows(f"SELECT value FROM {SCHEMA}.facts WHERE name = %s", (name,))
-        return bytes(rows[0][0]) if rows else None
-
-    def write_fact(self, name: str, value: bytes) -> None:
-        """See Store."""
-        self._connection.execute(
-            f"INSERT INTO {SCHEMA}.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
-        )
 
     def close(self) -> None:
         """See Store."""

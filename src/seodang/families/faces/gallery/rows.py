@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,15 +141,6 @@ class Rows:
         if self._turning is None or len(self._turning) != embeddings.shape[1]:
             self._turning = turning(self._master, embeddings.shape[1])
         return normalised(embeddings, what) @ self._turning
-
-    def fact(self, name: str) -> Any:
-        """A value of the gallery as a whole, or None."""
-        sealed = self._store.fact(name)
-        return None if sealed is None else json.loads(self._opened(self._master, sealed, f"fact {name}"))
-
-    def write_fact(self, name: str, value: Any) -> None:
-        """Keep a value that JSON can say."""
-        self._store.write_fact(name, self._master.seal(json.dumps(value, allow_nan=False).encode(), f"fact {name}"))
 
     def _embedding(self, key: Key, row: SealedFace) -> NDArray[np.float32]:
         return np.frombuffer(self._opened(key, row.embedding, f"embedding {row.id}"), "<f4")
