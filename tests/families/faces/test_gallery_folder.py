@@ -86,8 +86,7 @@ def test_nothing_readable_of_a_person_is_in_any_file(folder: Path) -> None:
     with opened(folder) as gallery:
         gallery.enroll("Ada Lovelace", told, "in writing, to the office", None)
         gallery.nearest(told[0].embedding[None], 1)
-        gallery.put_fact("calibration", {"threshold": 0.3125})
-        secrets = [*plain("Lovelace", told), PNG, b"in writing, to", b"0.3125", KEY.secret]
+        secrets = [*plain("Lovelace", told), PNG, b"in writing, to", KEY.secret]
         open_files = everything(folder)
     for content in (open_files, everything(folder)):
         assert not [secret for secret in secrets if secret in content]
@@ -105,6 +104,9 @@ def test_nothing_of_the_forgotten_is_left_in_any_file(folder: Path, count: int) 
         gallery.rename(ada.id, "Countess")
         for seed in range(30, 40):
             gallery.enroll(f"person {seed}", faces(seed, 3), "yes", None)
+        assert gallery.report_folder is not None
+        gallery.report_folder.mkdir()
+        (gallery.report_folder / "most-alike.png").write_bytes(told[0].crop)
         traces = [*sealed(folder, ada.id), *plain("Lovelace", told), b"Countess"]
         before = everything(folder)
         assert all(trace in before for trace in sealed(folder, ada.id)), "else this test would prove nothing"
@@ -115,7 +117,7 @@ def test_nothing_of_the_forgotten_is_left_in_any_file(folder: Path, count: int) 
         assert not [trace for trace in traces if trace in content]
     assert ada.log_id.encode() in while_open
     database = sqlite3.connect(folder / sqlite.DATABASE)
-    for table in ("about", "people", "faces", "facts", "erasing"):
+    for table in ("about", "people", "faces", "erasing"):
         assert not [row for row in database.execute(f"SELECT * FROM {table}") if ada.log_id in map(str, row)]
     database.close()
     with opened(folder, create=False) as gallery:
@@ -161,9 +163,14 @@ def test_the_folder_holds_these_files_alone(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"gallery.sqlite", "crops", "lock"}
     if os.name == "posix":
         assert folder.stat().st_mode & 0o077 == 0, "others have no business in it"
-    settings = sqlite3.connect(folder / sqlite.DATABASE)
-    assert settings.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    settings.close()
+
+
+def test_the_settings_of_the_database(folder: Path) -> None:
+    """A write-ahead log, flushed at every commit; zeros over what is deleted; no temporary files in other folders."""
+    expected = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1, "temp_store": 2}
+    with opened(folder) as gallery:
+        for name, value in expected.items():
+            assert gallery._store._one(f"PRAGMA {name}") == value, name
 
 
 def test_files_of_the_user_stay_and_left_over_crops_go(folder: Path) -> None:

@@ -14,7 +14,7 @@ from seodang.families.faces.gallery import search
 from seodang.families.faces.gallery.records import Embeddings, Nearest
 from seodang.families.faces.gallery.search import Index
 
-TRIES, TIMES = 100, 2.5
+TRIES, TIMES = 100, 4
 SECONDS = 0.005  # that one probe among 100,000 faces may take
 
 
@@ -51,6 +51,16 @@ def test_exact_search_is_the_plain_formula(
     found, expected = Index(owners, embeddings).nearest(probes, count), plain(owners, embeddings, probes, count)
     assert found.people == expected.people
     np.testing.assert_allclose(found.scores, expected.scores, atol=1e-6)  # float32 against float64
+
+
+def test_people_with_very_many_faces_do_not_hide_the_others() -> None:
+    """The nearest face of the second person comes after 30 of the first, that of the third after 3000 of the second."""
+    sizes, angles = (30, 3000, 1, 1), (0, 0.1, 0.2, 0.3)
+    owners = [name for name, size in zip("abcd", sizes, strict=True) for _ in range(size)]
+    each = np.repeat(angles, sizes)
+    index = Index(owners, np.stack([np.cos(each), np.sin(each)], axis=1).astype(np.float32))
+    for count in range(1, 5):
+        assert index.nearest(np.array([[1, 0]], np.float32), count).people == [["a", "b", "c", "d"][:count]]
 
 
 def test_of_equal_scores_the_earlier_person_comes_first() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from seodang.data.tables import check_exists
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.first_stage import main_face
 from seodang.families.faces.galleries import check, opened
+from seodang.families.faces.gallery.gallery import one_line
 from seodang.families.faces.gallery.records import KnownFace
 from seodang.families.faces.options import EnrollOptions
 from seodang.families.faces.photos import find_photos, read_photo
@@ -42,8 +43,8 @@ def enroll(options: EnrollOptions) -> Table:
         DataError: A photo shows no face, several, or a poor one; or the gallery refuses.
         MachineError: The gallery cannot be written.
     """
-    consent, until = _consent(options.consent), _last_day(options.retain_until)
-    applicants = _applicants(options)
+    consent, until = one_line(_consent(options.consent), "consent"), _last_day(options.retain_until)
+    applicants = [replace(one, name=one_line(one.name, "name")) for one in _applicants(options)]
     check(options.known, options.computing.engine)
     engine = open_engine(options.computing)
     looked = {one.name: _faces(one, engine) for one in applicants}  # all are looked at before one is kept

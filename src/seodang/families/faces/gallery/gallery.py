@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import functools
-import json
-import secrets
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,20 +11,17 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
 from seodang.families.faces.gallery.records import Embeddings, Enrolled, KnownFace, LogRow, Nearest, Person
-from seodang.families.faces.gallery.sealing import SALT_BYTES, Key, MasterKey, turning
+from seodang.families.faces.gallery.rows import Known, Rows, drawn_id, unlocked
+from seodang.families.faces.gallery.sealing import Key, MasterKey
 from seodang.families.faces.gallery.search import Index, normalised
-from seodang.families.faces.gallery.store import SealedFace, SealedPerson, Store
+from seodang.families.faces.gallery.store import Store
 
-FORMAT = b"1"
-ID_BYTES = 16
-PROOF = b"seodang gallery"  # sealed with the master key, it tells a wrong key from a damaged gallery
 SERVERS = ("postgresql://", "postgres://")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -65,13 +60,6 @@ def _store(place: str, *, create: bool) -> Store:
     return SqliteStore(Path(place), create=create)
 
 
-class _Known(NamedTuple):
-    """A person and the key that opens what is kept of that person."""
-
-    key: Key
-    person: Person
-
-
 def _alone(method: Callable[Concatenate[Gallery, P], R]) -> Callable[Concatenate[Gallery, P], R]:
     """One thread at a time: a server asks from many."""
 
@@ -102,14 +90,15 @@ class Gallery:
     """
 
     def __init__(self, store: Store, master: MasterKey, engine: str | None, *, create: bool) -> None:
-        self._store, self.engine = store, engine or ""
-        """Name of what makes the embeddings."""
+        self._store = store
         self._guard = threading.RLock()
-        self._people: dict[str, _Known] | None = None
+        self._people: dict[str, Known] | None = None
+        self._size: int | None = None
         self._faces: tuple[list[str], Embeddings] | None = None
         self._index: Index | None = None
-        self._turning: NDArray[np.float32] | None = None
-        self._master = self._unlocked(master, create=create)
+        key, self.engine = unlocked(store, master, engine, create=create)
+        """Name of what makes the embeddings."""
+        self._rows = Rows(store, key)
 
     def __enter__(self) -> Gallery:
         return self
@@ -175,7 +164,7 @@ class Gallery:
             DataError: Name or consent is empty, there is no face, an embedding is not like the others, or the day is past.
             MachineError: The disk is full or read-only, or another process is changing the gallery.
         """
-        name, consent = _checked(name, "name"), _checked(consent, "consent")
+        name, consent = one_line(name, "name"), one_line(consent, "consent")
         if retain_until is not None and retain_until < date.today():
             raise DataError(f"expected a retention day that is not past, got {retain_until.isoformat()}.")
         with self._changing():
@@ -183,9 +172,9 @@ class Gallery:
             self._check(faces, known)
             old = next((one for one in known.values() if one.person.name == name), None)
             now = self._admitted(old, name, consent, retain_until)
-            added = self._add(now, faces)
+            self._rows.write(now)
+            added = self._rows.add(now, faces)
             now = now._replace(person=_with_faces(now.person, added))
-            self._write(now)
             self._store.note(_today(), "enroll", now.person.log_id)
         known[now.person.id] = now
         self._changed_faces()
@@ -198,7 +187,7 @@ class Gallery:
         Raises:
             DataError: There is no such person, the name is empty, or somebody else has it.
         """
-        new_name = _checked(new_name, "name")
+        new_name = one_line(new_name, "name")
         with self._erasing():
             known = self._current()
             old = self._known_by(person_id)
@@ -207,7 +196,7 @@ class Gallery:
                     f"somebody is called {new_name!r} in {self.place} already; merge the two if they are one person."
                 )
             now = old._replace(person=_changed(old.person, name=new_name))
-            self._write(now)
+            self._rows.write(now)
             self._store.note(_today(), "rename", old.person.log_id)
         return now.person
 
@@ -224,7 +213,7 @@ class Gallery:
             raise DataError(f"expected two people to merge, got the same twice in {self.place}.")
         with self._erasing():
             one, other = self._known_by(person_id), self._known_by(into_id)
-            added = self._add(other, self._opened_faces(one))
+            added = self._rows.add(other, self._rows.faces(one))
             now = other._replace(person=_with_faces(other.person, added))
             self._store.delete_person(person_id)
             self._store.note(_today(), "merge", other.person.log_id)
@@ -270,16 +259,14 @@ class Gallery:
         """
         with self._store.reading():
             self._current()
-            known = self._known_by(person_id)
-            return [self._crop(known.key, row.id) for row in self._store.faces(person_id)]
+            return self._rows.crops(self._known_by(person_id))
 
     @_alone
     def sources(self, person_id: str) -> list[str]:
         """The names of the photos from which the faces of a person are, in the order of `crops`."""
         with self._store.reading():
             self._current()
-            known = self._known_by(person_id)
-            return [self._source(known.key, row) for row in self._store.faces(person_id)]
+            return self._rows.sources(self._known_by(person_id))
 
     @_alone
     def nearest(self, probes: Embeddings, count: int) -> Nearest:
@@ -306,70 +293,25 @@ class Gallery:
         with self._store.reading():
             return self._store.log()
 
-    @_alone
-    def fact(self, name: str) -> Any:
-        """What `put_fact` kept under a name, or None."""
-        with self._store.reading():
-            sealed = self._store.fact(name)
-        return None if sealed is None else json.loads(self._unsealed(self._master, sealed, f"fact {name}"))
-
-    @_alone
-    def put_fact(self, name: str, value: Any) -> None:
-        """Keep a small value that JSON can say, about the gallery as a whole (a calibration), sealed with the master key."""
-        with self._store.changing():
-            self._store.write_fact(name, self._master.seal(json.dumps(value, allow_nan=False).encode(), f"fact {name}"))
-
-    def _unlocked(self, master: MasterKey, *, create: bool) -> Key:
-        """The master key, proven by bytes that it sealed when the gallery was made."""
-        with self._store.reading():
-            about = self._store.about()
-        if not about:
-            if not create:
-                raise DataError(f"{self.place}: no such gallery; `seodang faces enroll` makes one.")
-            assert self.engine, "a new gallery is of some engine"
-            salt = secrets.token_bytes(SALT_BYTES)
-            key = master(salt, create=True)
-            with self._store.changing():
-                about = self._store.about()
-                if not about:  # else another process made it meanwhile
-                    proof = key.seal(PROOF, "proof")
-                    self._store.begin({"format": FORMAT, "engine": self.engine.encode(), "salt": salt, "proof": proof})
-                    return key
-        if about["format"] != FORMAT:
-            raise DataError(
-                f"{self.place}: expected a gallery of format {FORMAT.decode()}, got format {about['format'].decode()}."
-            )
-        wanted, self.engine = self.engine, about["engine"].decode()
-        if wanted not in ("", self.engine):
-            raise DataError(
-                f"{self.place}: its embeddings are by the engine {self.engine}, and those of {wanted} "
-                "cannot be compared with them; use that engine, or enroll the photos into another gallery."
-            )
-        key = master(about["salt"], create=False)
-        try:
-            key.open(about["proof"], "proof")
-        except DataError as error:
-            raise DataError(f"{self.place}: the passphrase or key is not the one that this gallery was made with.") from error
-        return key
-
     def _drop(self) -> None:
         """Keep nothing in memory that may be old."""
         self._people = None
+        self._size = None
         self._changed_faces()
 
     def _changed_faces(self) -> None:
         self._faces = None
         self._index = None
 
-    def _current(self) -> dict[str, _Known]:
+    def _current(self) -> dict[str, Known]:
         """Everybody by id, read again where another process changed anything."""
         if self._store.changed_elsewhere():
             self._drop()
         if self._people is None:
-            self._people = {row.id: self._opened(row) for row in self._store.people()}
+            self._people = self._rows.people()
         return self._people
 
-    def _known_by(self, person_id: str) -> _Known:
+    def _known_by(self, person_id: str) -> Known:
         known = self._current().get(person_id)
         if known is None:
             raise DataError(f"nobody in {self.place} has the id {person_id!r}.")
@@ -401,7 +343,7 @@ class Gallery:
                 self._store.delete_person(person_id)
                 self._store.note(_today(), "forget", known.person.log_id)
 
-    def _check(self, faces: Sequence[KnownFace], known: dict[str, _Known]) -> None:
+    def _check(self, faces: Sequence[KnownFace], known: dict[str, Known]) -> None:
         """Every face is like the others of the gallery."""
         if not faces:
             raise DataError("expected at least one face to enroll, got none.")
@@ -412,51 +354,24 @@ class Gallery:
                 raise DataError(f"{face.source}: expected an embedding of {size} numbers, as the others have, got {got}.")
             normalised(face.embedding[None], face.source)
 
-    def _dimensions(self, known: dict[str, _Known]) -> int | None:
+    def _dimensions(self, known: dict[str, Known]) -> int | None:
         """Of the embeddings that are there."""
         someone = next(iter(known.values()), None)
-        if someone is None:
-            return None
-        return self._embedding(someone.key, self._store.faces(someone.person.id)[0]).size
+        if self._size is None and someone is not None:
+            self._size = self._rows.embeddings(someone)[0].size
+        return self._size
 
-    def _admitted(self, old: _Known | None, name: str, consent: str, retain_until: date | None) -> _Known:
+    def _admitted(self, old: Known | None, name: str, consent: str, retain_until: date | None) -> Known:
         """The person as of now, without the new faces."""
         last = retain_until.isoformat() if retain_until else None
         if old is None:
-            return _Known(Key.drawn(), Person(_drawn_id(), name, consent, _today(), last, 0, _drawn_id()))
+            return Known(Key.drawn(), Person(drawn_id(), name, consent, _today(), last, 0, drawn_id()))
         earlier = old.person
         if earlier.consent == consent or earlier.consent.endswith(f": {consent}"):
             consent = earlier.consent
         else:
             consent = f"{earlier.consent}; {_today()}: {consent}"
         return old._replace(person=_changed(earlier, consent=consent, retain_until=last or earlier.retain_until))
-
-    def _add(self, known: _Known, faces: Iterable[KnownFace]) -> int:
-        """Seal and add the faces that this person does not have yet; returns how many."""
-        person, key = known.person.id, known.key
-        there = {self._embedding(key, row).tobytes() for row in self._store.faces(person)}
-        new: list[KnownFace] = []
-        for face in faces:
-            content = _floats(face.embedding).tobytes()
-            if content not in there:
-                there.add(content)
-                new.append(face)
-        if not new:
-            return 0
-        if not known.person.faces:
-            self._write(known)  # faces refer to the row of their person
-        names = [_drawn_id() for _ in new]
-        rows = [_sealed(key, name, person, face) for name, face in zip(names, new, strict=True)]
-        crops = [key.seal(face.crop, f"crop {name}") for name, face in zip(names, new, strict=True)]
-        embeddings = np.stack([face.embedding for face in new])
-        self._store.add_faces(rows, crops, self._turned(embeddings, "the faces") if self._store.searches else None)
-        return len(new)
-
-    def _turned(self, embeddings: Embeddings, what: str) -> Embeddings:
-        """Embeddings as a server may know them, of length 1; `what` names them in an error."""
-        if self._turning is None or len(self._turning) != embeddings.shape[1]:
-            self._turning = turning(self._master, embeddings.shape[1])
-        return normalised(embeddings, what) @ self._turning
 
     def _asked(self, probes: Embeddings, count: int) -> Nearest:
         """What the server finds."""
@@ -466,66 +381,15 @@ class Gallery:
         if probes.shape[1:] != (wanted,):
             got = "x".join(map(str, probes.shape[1:]))
             raise DataError(f"the probes: expected {wanted} numbers an embedding, as the gallery has, got {got}.")
-        answers = [self._store.nearest(probe, count) for probe in self._turned(probes, "the probes")]
+        answers = [self._store.nearest(probe, count) for probe in self._rows.turned(probes, "the probes")]
         scores = np.array([[score for _, score in answer] for answer in answers], np.float32)
         return Nearest([[person for person, _ in answer] for answer in answers], np.clip(scores, -1, 1))
 
     def _all_faces(self) -> tuple[list[str], Embeddings]:
         known = self._current()
         if self._faces is None:
-            rows = self._store.faces(None)
-            found = [self._embedding(known[row.person].key, row) for row in rows]
-            self._faces = [row.person for row in rows], np.stack(found) if found else np.zeros((0, 0), np.float32)
+            self._faces = self._rows.all_embeddings(known)
         return self._faces
-
-    def _opened(self, row: SealedPerson) -> _Known:
-        key = Key(self._unsealed(self._master, row.key, f"key {row.id}"))
-        card = json.loads(self._unsealed(key, row.card, f"card {row.id}"))
-        return _Known(key, Person(id=row.id, faces=row.faces, **card))
-
-    def _opened_faces(self, known: _Known) -> list[KnownFace]:
-        return [
-            KnownFace(self._embedding(known.key, row), self._crop(known.key, row.id), self._source(known.key, row))
-            for row in self._store.faces(known.person.id)
-        ]
-
-    def _write(self, known: _Known) -> None:
-        person, key = known.person, known.key
-        card = {
-            "name": person.name,
-            "consent": person.consent,
-            "enrolled": person.enrolled,
-            "retain_until": person.retain_until,
-            "log_id": person.log_id,
-        }
-        sealed = key.seal(json.dumps(card).encode(), f"card {person.id}")
-        self._store.write_person(person.id, self._master.seal(key.secret, f"key {person.id}"), sealed)
-
-    def _embedding(self, key: Key, row: SealedFace) -> NDArray[np.float32]:
-        return np.frombuffer(self._unsealed(key, row.embedding, f"embedding {row.id}"), "<f4")
-
-    def _source(self, key: Key, row: SealedFace) -> str:
-        return self._unsealed(key, row.source, f"source {row.id}").decode()
-
-    def _crop(self, key: Key, face: str) -> bytes:
-        return self._unsealed(key, self._store.crop(face), f"crop {face}")
-
-    def _unsealed(self, key: Key, sealed: bytes, about: str) -> bytes:
-        try:
-            return key.open(sealed, about)
-        except DataError as error:
-            what = about.partition(" ")[0]
-            raise DataError(f"{self.place}: damaged: a sealed {what} was changed; bring back a copy of the gallery.") from error
-
-
-def _sealed(key: Key, name: str, person: str, face: KnownFace) -> SealedFace:
-    embedding = key.seal(_floats(face.embedding).tobytes(), f"embedding {name}")
-    return SealedFace(name, person, embedding, key.seal(face.source.encode(), f"source {name}"))
-
-
-def _floats(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    """As it is kept: the same bytes on every machine."""
-    return np.ascontiguousarray(embedding, "<f4")
 
 
 def _changed(person: Person, **changes: Any) -> Person:
@@ -534,10 +398,6 @@ def _changed(person: Person, **changes: Any) -> Person:
 
 def _with_faces(person: Person, added: int) -> Person:
     return _changed(person, faces=person.faces + added)
-
-
-def _drawn_id() -> str:
-    return secrets.token_hex(ID_BYTES)
 
 
 def _today() -> str:
@@ -549,8 +409,8 @@ def _tidy(text: str) -> str:
     return unicodedata.normalize("NFC", text).strip()
 
 
-def _checked(text: str, what: str) -> str:
-    """A name or a consent that can be shown in a line.
+def one_line(text: str, what: str) -> str:
+    """A name or a consent as it is kept: it can be shown in a line.
 
     Raises:
         DataError: It is empty, or has characters that cannot be shown.

@@ -21,16 +21,17 @@ TABLES = (
     f"CREATE TABLE {SCHEMA}.about (name text PRIMARY KEY, value bytea NOT NULL)",
     f"CREATE TABLE {SCHEMA}.people (id text PRIMARY KEY, key bytea NOT NULL, card bytea NOT NULL)",
     f"CREATE TABLE {SCHEMA}.faces (number bigserial PRIMARY KEY, id text NOT NULL UNIQUE, person text NOT NULL "
-    f"REFERENCES {SCHEMA}.people (id), embedding bytea NOT NULL, source bytea NOT NULL, crop bytea NOT NULL, "
-    "turned vector NOT NULL)",
+    f"REFERENCES {SCHEMA}.people (id), embedding bytea NOT NULL, source bytea NOT NULL, crop bytea NOT NULL)",
+    # apart from the faces, so that a search reads nothing else
+    f"CREATE TABLE {SCHEMA}.turned (person text NOT NULL REFERENCES {SCHEMA}.people (id), embedding vector NOT NULL)",
+    f"CREATE INDEX turned_of ON {SCHEMA}.turned (person)",
     f"CREATE INDEX faces_of ON {SCHEMA}.faces (person)",
     f"CREATE TABLE {SCHEMA}.log (number bigserial PRIMARY KEY, day text NOT NULL, action text NOT NULL, person text NOT NULL)",
-    f"CREATE TABLE {SCHEMA}.facts (name text PRIMARY KEY, value bytea NOT NULL)",
     f"CREATE TABLE {SCHEMA}.erasing (number integer PRIMARY KEY)",  # a row: what was deleted may still lie in old pages
     f"CREATE TABLE {SCHEMA}.changes (number bigint NOT NULL)",  # one row: counts changes; who holds it is changing something
     f"INSERT INTO {SCHEMA}.changes VALUES (0)",
 )
-WRITTEN_ANEW = ("people", "faces", "facts", "erasing", "changes")  # by VACUUM FULL, after something was deleted
+WRITTEN_ANEW = ("people", "faces", "turned", "erasing", "changes")  # by VACUUM FULL, after something was deleted
 
 
 class PostgresStore(Store):
@@ -39,7 +40,8 @@ class PostgresStore(Store):
     What pgvector searches cannot be sealed. It is the embedding turned by a secret orthogonal matrix, made of the master key:
     angles stay, so the server finds who is nearest, but the numbers are in no engine's terms. That hides them and is no
     encryption: whoever has the server sees which faces are alike, and who knows some embeddings and their rows can work out
-    the matrix.
+    the matrix. The search is exact and reads all rows; an index of neighbours would have to be built anew whenever somebody is
+    forgotten.
 
     To forget is to delete the rows and to write the tables anew (VACUUM FULL), so that no file of a table holds the bytes once
     the server has made its next checkpoint. The server's own write-ahead log, its replicas, archives and backups keep old
@@ -198,6 +200,7 @@ class PostgresStore(Store):
     def delete_person(self, person: str) -> None:
         """See Store."""
         self._connection.execute(f"DELETE FROM {SCHEMA}.faces WHERE person = %s", (person,))
+        self._connection.execute(f"DELETE FROM {SCHEMA}.turned WHERE person = %s", (person,))
         self._connection.execute(f"DELETE FROM {SCHEMA}.people WHERE id = %s", (person,))
 
     def faces(self, person: str | None) -> list[SealedFace]:
@@ -210,12 +213,12 @@ class PostgresStore(Store):
         """See Store."""
         if turned is None:
             raise ValueError("a store that searches needs turned embeddings")
-        rows = [(*face, crop, _vector(row)) for face, crop, row in zip(faces, crops, turned, strict=True)]
-        query = (
-            f"INSERT INTO {SCHEMA}.faces (id, person, embedding, source, crop, turned) VALUES (%s, %s, %s, %s, %s, %s::vector)"
-        )
+        rows = [(*face, crop) for face, crop in zip(faces, crops, strict=True)]
+        vectors = [(face.person, _vector(row)) for face, row in zip(faces, turned, strict=True)]
+        query = f"INSERT INTO {SCHEMA}.faces (id, person, embedding, source, crop) VALUES (%s, %s, %s, %s, %s)"
         with self._connection.cursor() as cursor:
             cursor.executemany(query, rows)
+            cursor.executemany(f"INSERT INTO {SCHEMA}.turned VALUES (%s, %s::vector)", vectors)
 
     def crop(self, face: str) -> bytes:
         """See Store."""
@@ -226,7 +229,7 @@ class PostgresStore(Store):
 
     def nearest(self, turned: NDArray[np.float32], count: int) -> list[tuple[str, float]]:
         """See Store; `<#>` is the negative inner product, of vectors of length 1 here."""
-        scores = f"SELECT person, max(-(turned <#> %s::vector)) AS score FROM {SCHEMA}.faces GROUP BY person"
+        scores = f"SELECT person, max(-(embedding <#> %s::vector)) AS score FROM {SCHEMA}.turned GROUP BY person"
         query = f"{scores} ORDER BY score DESC, person LIMIT %s"
         return [(person, float(score)) for person, score in self._rows(query, (_vector(turned), count))]
 
@@ -237,17 +240,6 @@ class PostgresStore(Store):
     def log(self) -> list[LogRow]:
         """See Store."""
         return [LogRow(*row) for row in self._rows(f"SELECT day, action, person FROM {SCHEMA}.log ORDER BY number")]
-
-    def fact(self, name: str) -> bytes | None:
-        """See Store."""
-        rows = self._rows(f"SELECT value FROM {SCHEMA}.facts WHERE name = %s", (name,))
-        return bytes(rows[0][0]) if rows else None
-
-    def write_fact(self, name: str, value: bytes) -> None:
-        """See Store."""
-        self._connection.execute(
-            f"INSERT INTO {SCHEMA}.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
-        )
 
     def close(self) -> None:
         """See Store."""

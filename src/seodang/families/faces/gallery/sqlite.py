@@ -44,7 +44,6 @@ TABLES = (
     "embedding BLOB NOT NULL, source BLOB NOT NULL)",
     "CREATE INDEX faces_of ON faces (person)",
     "CREATE TABLE log (number INTEGER PRIMARY KEY, day TEXT NOT NULL, action TEXT NOT NULL, person TEXT NOT NULL)",
-    "CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "CREATE TABLE erasing (number INTEGER PRIMARY KEY)",  # a row: what was deleted may still lie in old pages
 )
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -270,15 +269,6 @@ class SqliteStore(Store):
     def log(self) -> list[LogRow]:
         """See Store."""
         return [LogRow(*row) for row in self._database.execute("SELECT day, action, person FROM log ORDER BY number")]
-
-    def fact(self, name: str) -> bytes | None:
-        """See Store."""
-        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return bytes(row[0]) if row else None
-
-    def write_fact(self, name: str, value: bytes) -> None:
-        """See Store."""
-        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def close(self) -> None:
         """See Store; the last process to close empties and removes the write-ahead log."""

@@ -126,13 +126,5 @@ class Store(ABC):
         """All lines of the log, the oldest first."""
 
     @abstractmethod
-    def fact(self, name: str) -> bytes | None:
-        """A sealed value by its name, or None."""
-
-    @abstractmethod
-    def write_fact(self, name: str, value: bytes) -> None:
-        """Keep a sealed value under a name."""
-
-    @abstractmethod
     def close(self) -> None:
         """Let go of the place."""
