@@ -30,15 +30,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from figures import save, table
-from seodang.families.faces.calibration import SHIPPED, calibration_of
 from seodang.families.faces.engine import weights
 from seodang.families.faces.engine.boxes import overlaps
 from seodang.families.faces.engine.embedders import EMBEDDERS
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.gallery.search import Index
-from seodang.families.faces.measures import cumulative_match, draw_pairs, fold_accuracy, open_set, score_pairs
 from seodang.families.faces.options import EngineOptions
 from seodang.families.faces.photos import read_photo
+from seodang.families.faces.scores.calibration import SHIPPED, calibration_of
+from seodang.families.faces.scores.measures import cumulative_match, draw_pairs, fold_accuracy, open_set, score_pairs
 from seodang.families.faces.two_stages import look_at
 
 MIRROR = Path(os.environ.get("SEODANG_MIRROR", ""))

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, SettingsError
-from seodang.families.faces.calibration import (
+from seodang.families.faces.scores.calibration import (
     BINS,
     CENTRES,
     ENOUGH_FACES,

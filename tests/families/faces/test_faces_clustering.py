@@ -12,7 +12,7 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from sklearn.metrics import adjusted_rand_score
 
 from seodang.core.errors import DataError, SettingsError, ShapeError
-from seodang.families.faces.clustering import (
+from seodang.families.faces.scores.clustering import (
     MOST_NEIGHBOURS,
     Groups,
     cluster,

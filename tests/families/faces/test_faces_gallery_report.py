@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, ShapeError
-from seodang.families.faces.calibration import shipped_calibration
-from seodang.families.faces.gallery_report import people_similarity, write_gallery_report
-from seodang.families.faces.measures import best_by_person
+from seodang.families.faces.scores.calibration import shipped_calibration
+from seodang.families.faces.scores.gallery_report import people_similarity, write_gallery_report
+from seodang.families.faces.scores.measures import best_by_person
 
 Rows = NDArray[np.float32]
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, ShapeError
-from seodang.families.faces.measures import (
+from seodang.families.faces.scores.measures import (
     PairScores,
     best_by_person,
     best_threshold,
@@ -62,7 +62,7 @@ def test_all_pairs_are_scored_once_and_sorted_into_kinds() -> None:
 def test_blocks_give_the_same_scores_as_one_matrix(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, labels = album(7, 5, 0.2)
     whole = pair_scores(rows, labels)
-    monkeypatch.setattr("seodang.families.faces.measures.CELLS_AT_ONCE", 80)
+    monkeypatch.setattr("seodang.families.faces.scores.measures.CELLS_AT_ONCE", 80)
     pieces = pair_scores(rows, labels)
     np.testing.assert_allclose(np.sort(whole.genuine), np.sort(pieces.genuine), atol=1e-6)
     np.testing.assert_allclose(np.sort(whole.impostor), np.sort(pieces.impostor), atol=1e-6)
@@ -297,7 +297,7 @@ def test_many_people_are_drawn_in_groups_and_agree_with_one_by_one(monkeypatch: 
     rows, labels = album(80, 4, 0.28)
     pairs = pair_scores(rows, labels)
     alone = equal_error_rate(pairs)
-    monkeypatch.setattr("seodang.families.faces.measures.MOST_GROUPS", 40)
+    monkeypatch.setattr("seodang.families.faces.scores.measures.MOST_GROUPS", 40)
     grouped = equal_error_rate(pairs)
     assert alone.value == grouped.value
     assert alone.lower is not None and grouped.lower is not None

@@ -11,12 +11,12 @@ from scipy.ndimage import gaussian_filter
 from seodang.core.errors import DataError
 from seodang.core.values import Box
 from seodang.data.images import write_png
+from seodang.families.faces.actions.quality import complaint, turned
 from seodang.families.faces.drawing import draw_boxes
 from seodang.families.faces.engine.alignment import Chips
 from seodang.families.faces.engine.boxes import Faces, Floats
 from seodang.families.faces.engine.embedders import EMBEDDERS
 from seodang.families.faces.photos import RGB, as_photo, find_photos
-from seodang.families.faces.quality import complaint, turned
 from seodang.families.faces.two_stages import look_at
 
 PLACES = EMBEDDERS["sface"].places

@@ -18,7 +18,6 @@ from seodang.core.values import Box, Boxes, Image, Refused
 from seodang.data.image_inputs import image_pixels
 from seodang.families.faces.cnn import FaceCnn
 from seodang.families.faces.data import Part
-from seodang.families.faces.detecting import as_boxes
 from seodang.families.faces.drawing import draw_boxes
 from seodang.families.faces.embedding import embed, embedded
 from seodang.families.faces.engine.alignment import Chips
@@ -28,7 +27,7 @@ from seodang.families.faces.head import Chances, CosineHead
 from seodang.families.faces.learner import SCORED_AT_ONCE
 from seodang.families.faces.photos import as_photo
 from seodang.families.faces.settings import FacesSettings
-from seodang.families.faces.two_stages import Classify, Seen
+from seodang.families.faces.two_stages import Classify, Seen, as_boxes
 
 STRANGER = "perhaps a stranger"
 

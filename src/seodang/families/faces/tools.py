@@ -14,85 +14,85 @@ if TYPE_CHECKING:
 
 
 def _detect(chosen: options.DetectOptions) -> Iterator[Boxes | Refused]:
-    from seodang.families.faces.detecting import detect
+    from seodang.families.faces.actions.detecting import detect
 
     return detect(chosen)
 
 
 def _enroll(chosen: options.EnrollOptions) -> Table:
-    from seodang.families.faces.enrolling import enroll
+    from seodang.families.faces.actions.enrolling import enroll
 
     return enroll(chosen)
 
 
 def _identify(chosen: options.IdentifyOptions) -> Iterator[Boxes | Refused]:
-    from seodang.families.faces.identifying import identify
+    from seodang.families.faces.actions.identifying import identify
 
     return identify(chosen)
 
 
 def _verify(chosen: options.VerifyOptions) -> Table:
-    from seodang.families.faces.identifying import verify
+    from seodang.families.faces.actions.identifying import verify
 
     return verify(chosen)
 
 
 def _people(chosen: options.PeopleOptions) -> Table:
-    from seodang.families.faces.managing import list_people
+    from seodang.families.faces.actions.managing import list_people
 
     return list_people(chosen)
 
 
 def _forget(chosen: options.PeopleOptions) -> Text:
-    from seodang.families.faces.managing import forget
+    from seodang.families.faces.actions.managing import forget
 
     return forget(chosen)
 
 
 def _expire(chosen: options.ReportOptions) -> Text:
-    from seodang.families.faces.managing import expire
+    from seodang.families.faces.actions.managing import expire
 
     return expire(chosen)
 
 
 def _log(chosen: options.ReportOptions) -> Table:
-    from seodang.families.faces.managing import read_log
+    from seodang.families.faces.actions.managing import read_log
 
     return read_log(chosen)
 
 
 def _report(chosen: options.ReportOptions) -> Text:
-    from seodang.families.faces.managing import report
+    from seodang.families.faces.actions.managing import report
 
     return report(chosen)
 
 
 def _cluster(chosen: options.ClusterOptions) -> Table:
-    from seodang.families.faces.albums import cluster
+    from seodang.families.faces.actions.albums import cluster
 
     return cluster(chosen)
 
 
 def _rename(chosen: options.RenameOptions) -> Text:
-    from seodang.families.faces import albums, managing
+    from seodang.families.faces.actions import albums, managing
 
     return managing.rename(chosen) if chosen.known.gallery else albums.rename(chosen.words)
 
 
 def _merge(chosen: options.RenameOptions) -> Text:
-    from seodang.families.faces import albums, managing
+    from seodang.families.faces.actions import albums, managing
 
     return managing.merge(chosen) if chosen.known.gallery else albums.merge(chosen.words)
 
 
 def _split(chosen: options.SplitOptions) -> Text:
-    from seodang.families.faces.albums import split
+    from seodang.families.faces.actions.albums import split
 
     return split(chosen)
 
 
 def _weights(chosen: options.NoOptions) -> Table:
-    from seodang.families.faces.managing import list_weights
+    from seodang.families.faces.actions.managing import list_weights
 
     return list_weights()
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
+from seodang.core.values import Box
 from seodang.families.faces.engine.alignment import Chips
 from seodang.families.faces.engine.boxes import Faces
 from seodang.families.faces.photos import RGB, read_photo
@@ -85,3 +86,13 @@ def _second_stage(seen: Sequence[Seen], classify: Classify, pool: ThreadPoolExec
     for one in seen:
         yield Seen(one.photo, one.size, one.faces, one.chips, answers[start : start + len(one.chips)], one.error)
         start += len(one.chips)
+
+
+def as_boxes(faces: Faces) -> tuple[Box, ...]:
+    """Faces as values: plain numbers, to a tenth of a pixel."""
+    found = []
+    for box, landmarks, score in zip(*faces, strict=True):
+        x0, y0, x1, y1 = (round(float(edge), 1) for edge in box)
+        points = tuple((round(float(x), 1), round(float(y), 1)) for x, y in landmarks)
+        found.append(Box((x0, y0, x1, y1), round(float(score), 4), points))
+    return tuple(found)

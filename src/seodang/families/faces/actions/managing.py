@@ -12,8 +12,8 @@ from seodang.core.errors import DataError, SettingsError
 from seodang.core.files import machine_errors
 from seodang.core.values import Table, Text
 from seodang.data.records import counted
-from seodang.families.faces.enrolling import FOREVER
-from seodang.families.faces.galleries import calibration, opened
+from seodang.families.faces.actions.enrolling import FOREVER
+from seodang.families.faces.actions.galleries import calibration, opened
 from seodang.families.faces.options import PeopleOptions, RenameOptions, ReportOptions
 
 REPORT_SIDE = 112  # pixels of the faces in a report
@@ -86,7 +86,7 @@ def report(options: ReportOptions) -> Text:
 
     Raises: DataError: Nobody is enrolled, or the gallery is on a server, where there is no folder.
     """
-    from seodang.families.faces.gallery_report import write_gallery_report  # matplotlib, for those who want pictures
+    from seodang.families.faces.scores.gallery_report import write_gallery_report  # matplotlib, for those who want pictures
 
     with opened(options.known, None) as gallery:
         folder = gallery.report_folder

@@ -28,7 +28,7 @@ from seodang.draw.style import (
     write_legend,
 )
 from seodang.draw.table import Cell, Table
-from seodang.families.faces.measures import Curve, Floats
+from seodang.families.faces.scores.measures import Curve, Floats
 
 SCORE_BINS = 80
 MARK_ROOM = 0.25  # of the width of the scores, beside the outermost thresholds

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from seodang.core.errors import DataError, SettingsError, ShapeError
-from seodang.families.faces.measures import CELLS_AT_ONCE, Codes, Embeddings, check_embeddings, person_codes
+from seodang.families.faces.scores.measures import CELLS_AT_ONCE, Codes, Embeddings, check_embeddings, person_codes
 
 GROUPING_RATE = 0.001
 """The false match rate of two faces whose threshold groups are grown by. From 0.03 % to 0.3 %, albums of 10 to 96 people came

@@ -31,7 +31,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.optimize import isotonic_regression
 
 from seodang.core.errors import DataError, SettingsError
-from seodang.families.faces.measures import Embeddings, Floats, pair_scores, person_codes
+from seodang.families.faces.scores.measures import Embeddings, Floats, pair_scores, person_codes
 
 Counts = tuple[int, ...]
 

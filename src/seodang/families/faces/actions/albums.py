@@ -19,9 +19,7 @@ from seodang.core.files import PART_SUFFIX, machine_errors, write_bytes
 from seodang.core.values import Table, Text
 from seodang.data.images import is_image, png_bytes
 from seodang.data.records import counted
-from seodang.families.faces import clustering
-from seodang.families.faces.calibration import shipped_calibration
-from seodang.families.faces.clustering import GROUPING_RATE, Groups
+from seodang.families.faces.actions.quality import eyes_and_nose
 from seodang.families.faces.engine.alignment import cut_out
 from seodang.families.faces.engine.boxes import Faces, Floats
 from seodang.families.faces.engine.embedders import EMBEDDERS
@@ -29,7 +27,9 @@ from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.first_stage import main_face
 from seodang.families.faces.options import ClusterOptions, SplitOptions
 from seodang.families.faces.photos import RGB, find_photos, read_photo
-from seodang.families.faces.quality import eyes_and_nose
+from seodang.families.faces.scores import clustering
+from seodang.families.faces.scores.calibration import shipped_calibration
+from seodang.families.faces.scores.clustering import GROUPING_RATE, Groups
 from seodang.families.faces.two_stages import Seen, look_at
 
 KEPT_SIDE = 224  # pixels of a kept face

@@ -16,8 +16,8 @@ from seodang.draw.panels import panels
 from seodang.draw.report import Report
 from seodang.draw.style import Picture, width_in_columns
 from seodang.draw.table import Cell, Table
-from seodang.families.faces.calibration import Calibration
-from seodang.families.faces.measures import (
+from seodang.families.faces.scores.calibration import Calibration
+from seodang.families.faces.scores.measures import (
     LEAST_PEOPLE,
     Codes,
     Curve,
@@ -37,7 +37,7 @@ from seodang.families.faces.measures import (
     roc_curve,
     score_pairs,
 )
-from seodang.families.faces.score_pictures import curve_picture, det_picture, score_histograms, similarity_picture
+from seodang.families.faces.scores.score_pictures import curve_picture, det_picture, score_histograms, similarity_picture
 from seodang.metrics.classification import bin_numbers
 
 RATES = (0.1, 0.01, 0.001, 0.0001)  # false match rates of the table of thresholds

@@ -9,13 +9,12 @@ from pathlib import Path
 from seodang.core.errors import SettingsError
 from seodang.core.values import Box, Boxes, Refused
 from seodang.families.faces.drawing import draw_boxes
-from seodang.families.faces.engine.boxes import Faces
 from seodang.families.faces.engine.dlib_engine import open_landmarks68
 from seodang.families.faces.engine.engine import open_finder
 from seodang.families.faces.engine.weights import SIXTY_EIGHT_POINTS
 from seodang.families.faces.options import DetectOptions
 from seodang.families.faces.photos import find_photos, read_photo
-from seodang.families.faces.two_stages import Seen, look_at
+from seodang.families.faces.two_stages import Seen, as_boxes, look_at
 
 
 def detect(options: DetectOptions) -> Iterator[Boxes | Refused]:
@@ -49,13 +48,3 @@ def value_of(seen: Seen, boxes: tuple[Box, ...], unknown: str = "") -> Boxes:
     height, width = seen.size
     pictures = {"out": lambda: draw_boxes(read_photo(seen.photo), boxes, unknown)}
     return Boxes(str(seen.photo), width, height, boxes, pictures=pictures)
-
-
-def as_boxes(faces: Faces) -> tuple[Box, ...]:
-    """Faces as values: plain numbers, to a tenth of a pixel."""
-    found = []
-    for box, landmarks, score in zip(*faces, strict=True):
-        x0, y0, x1, y1 = (round(float(edge), 1) for edge in box)
-        points = tuple((round(float(x), 1), round(float(y), 1)) for x, y in landmarks)
-        found.append(Box((x0, y0, x1, y1), round(float(score), 4), points))
-    return tuple(found)

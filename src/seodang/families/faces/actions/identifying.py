@@ -9,16 +9,16 @@ from pathlib import Path
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.values import Box, Boxes, Refused, Table
 from seodang.data.tables import check_exists
-from seodang.families.faces.calibration import Calibration, shipped_calibration
-from seodang.families.faces.detecting import as_boxes, value_of
+from seodang.families.faces.actions.detecting import value_of
+from seodang.families.faces.actions.galleries import calibration, opened
 from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.first_stage import main_face
-from seodang.families.faces.galleries import calibration, opened
 from seodang.families.faces.gallery.gallery import Gallery
 from seodang.families.faces.options import IdentifyOptions, VerifyOptions
 from seodang.families.faces.photos import find_photos
-from seodang.families.faces.two_stages import look_at
+from seodang.families.faces.scores.calibration import Calibration, shipped_calibration
+from seodang.families.faces.two_stages import as_boxes, look_at
 
 UNKNOWN = "unknown"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from seodang.core.errors import SettingsError
-from seodang.families.faces.calibration import Calibration, own_calibration
 from seodang.families.faces.gallery.gallery import SERVERS, Gallery, open_gallery
 from seodang.families.faces.gallery.sealing import master_key
 from seodang.families.faces.gallery.sqlite import DATABASE
 from seodang.families.faces.options import GalleryOptions
+from seodang.families.faces.scores.calibration import Calibration, own_calibration
 
 
 def opened(options: GalleryOptions, engine: str | None, *, create: bool = False) -> Gallery:

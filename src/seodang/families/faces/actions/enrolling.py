@@ -13,14 +13,14 @@ from seodang.core.values import Table
 from seodang.data.images import png_bytes
 from seodang.data.records import counted
 from seodang.data.tables import check_exists
+from seodang.families.faces.actions.galleries import check, opened
+from seodang.families.faces.actions.quality import complaint
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.first_stage import main_face
-from seodang.families.faces.galleries import check, opened
 from seodang.families.faces.gallery.gallery import one_line
 from seodang.families.faces.gallery.records import KnownFace
 from seodang.families.faces.options import EnrollOptions
 from seodang.families.faces.photos import find_photos, read_photo
-from seodang.families.faces.quality import complaint
 from seodang.families.faces.two_stages import Seen, look_at
 
 FOREVER = "never"

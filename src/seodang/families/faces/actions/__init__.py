@@ -1,0 +1,1 @@
+"""What the tools do: find, enroll, identify, sort albums, manage galleries."""
