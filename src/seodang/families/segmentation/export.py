@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seodang.core.device import Device
-from seodang.core.errors import ExportError, MissingExtraError
+from seodang.core.errors import ExportError
 from seodang.data.tiles import Floats, Tiling
 from seodang.families.segmentation.masks import MaskCode
 from seodang.families.segmentation.prediction import Compute, Segmenter
@@ -35,6 +35,7 @@ from seodang.nn.onnx import (
     told,
     write_export,
 )
+from seodang.nn.openvino_runtime import import_openvino
 
 CLASSES = "classes.json"
 TOLERANCE = 1e-4
@@ -155,15 +156,9 @@ def open_chances(engine: str, folder: Path, device: Device) -> Compute:
 
 
 def _openvino(path: Path, device: Device) -> Compute:
-    try:
-        import openvino
-    except ImportError:
-        raise MissingExtraError(
-            "engine openvino needs openvino, which is not installed: pip install 'seodang[openvino]'."
-        ) from None
     # In full precision: the default of some CPUs is bf16, which moves pixels whose classes are nearly as likely.
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": device.threads}
-    model = openvino.Core().compile_model(path, "CPU", options)
+    model = import_openvino().Core().compile_model(path, "CPU", options)
 
     def compute(piece: Floats) -> Floats:
         chances: Floats = model(piece[None])[0][0]

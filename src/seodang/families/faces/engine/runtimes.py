@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from seodang.core.errors import MissingExtraError
 from seodang.core.files import write_bytes
 from seodang.data.cache import data_folder
 from seodang.families.faces.engine.boxes import Floats
 from seodang.families.faces.engine.weights import Weights, fetch
 from seodang.nn.onnx_runtime import open_session
+from seodang.nn.openvino_runtime import import_openvino
 
 Runtime = Literal["openvino", "onnx"]
 Precision = Literal["f32", "bf16"]
@@ -31,7 +30,7 @@ def best_precision(runtime: Runtime) -> Precision:
     """bf16 where the processor multiplies matrices of it, with OpenVINO; directions then change by a ten thousandth."""
     if runtime != "openvino":
         return "f32"
-    return "bf16" if "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
+    return "bf16" if "BF16" in import_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
 
 
 def open_network(model: bytes, runtime: Runtime, precision: Precision, threads: int) -> Network:
@@ -47,7 +46,7 @@ def open_network(model: bytes, runtime: Runtime, precision: Precision, threads: 
 
 
 def _in_openvino(model: bytes, precision: Precision, threads: int) -> Network:
-    openvino = _openvino()
+    openvino = import_openvino()
     core = openvino.Core()
     options = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads, "INFERENCE_PRECISION_HINT": precision}
     compiled = core.compile_model(core.read_model(model), "CPU", options)
@@ -60,16 +59,6 @@ def _in_openvino(model: bytes, precision: Precision, threads: int) -> Network:
         return [answers[output].copy() for output in compiled.outputs]
 
     return compute
-
-
-def _openvino() -> Any:
-    """The package, which would otherwise tell its makers what is used how."""
-    os.environ.setdefault("OPENVINO_TELEMETRY", "0")
-    try:
-        import openvino
-    except ImportError as error:
-        raise MissingExtraError("Runtime openvino is not installed: pip install 'seodang[openvino]'.") from error
-    return openvino
 
 
 def as_onnx(weights: Weights, write: Callable[[Path], bytes]) -> bytes:
