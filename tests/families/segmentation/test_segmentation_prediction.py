@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -154,7 +155,8 @@ def test_images_that_were_learned_from_are_counted_and_the_yardstick_stands_besi
 
 @pytest.mark.parametrize("engine", ["onnx", "openvino"])
 def test_engines_give_the_same_mask(run: seodang.Run, engine: str) -> None:
-    pytest.importorskip({"onnx": "onnxruntime", "openvino": "openvino"}[engine])
+    if find_spec({"onnx": "onnxruntime", "openvino": "openvino"}[engine]) is None:  # its own import would tell its maker
+        pytest.skip(f"{engine} is not installed")
     run.export()
     other = seodang.load(run.path, engine=engine, threads=1)
     for number in range(3):
