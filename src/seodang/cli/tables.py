@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seodang.core.family import Metric
 
 SCREEN_ROWS = 30  # of a table in a terminal
+MOST_COLUMNS = 20  # of a table that a person can read in lines of text
 PIPE_WIDTH = 10_000  # columns; nothing is cut where nobody looks
 
 
@@ -133,6 +134,11 @@ def write_evaluation(evaluation: Mapping[str, Any], metrics: Iterable[Metric]) -
     """All of an evaluation: measures, tables and notes."""
     write_measures(evaluation, metrics)
     for title, grid in evaluation["tables"].items():
+        if not grid["rows"]:
+            continue
+        if len(grid["headers"]) > MOST_COLUMNS:
+            write(f"\n{title.replace('_', ' ')}: {len(grid['headers'])} columns; --json has them, and the report draws them")
+            continue
         write(f"\n{title.replace('_', ' ')}")
         shown_rows = grid["rows"][:SCREEN_ROWS] if sys.stdout.isatty() else grid["rows"]
         write_table(grid["headers"], shown_rows)

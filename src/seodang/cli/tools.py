@@ -11,7 +11,8 @@ from seodang.cli.tables import tell, write
 from seodang.cli.values import write_value
 from seodang.core.errors import DataError, MachineError, SettingsError
 from seodang.core.settings import Leaf
-from seodang.core.values import Boxes, Refused
+from seodang.core.values import Boxes, Unread
+from seodang.data.records import listed
 
 OUT, PNG = "out", ".png"
 
@@ -21,11 +22,17 @@ def asked(leaves: Iterable[Leaf], given: Mapping[str, Any]) -> dict[str, str]:
     missing = [leaf for leaf in leaves if leaf.question and leaf.name not in given]
     if not missing or not sys.stdin.isatty():
         return {}
-    answers = {}
+    answers: dict[str, str] = {}
     for leaf in missing:
         tell(leaf.question)
-        answers[leaf.name] = input("> ").strip()
-    return {name: answer for name, answer in answers.items() if answer}
+        try:
+            answer = input("> ").strip()
+        except EOFError:  # Ctrl-D
+            answer = ""
+        if not answer:  # what is missing is told by the tool
+            break
+        answers[leaf.name] = answer
+    return answers
 
 
 def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, as_json: bool) -> None:
@@ -42,12 +49,14 @@ def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, 
         DataError: Something got no answer.
     """
     target = None if out is None else _target(Path(out), several)
-    refused: list[str] = []
+    refused: list[Unread] = []
     count, taken = 0, set[str]()
     for value in values:
         count += 1
-        if isinstance(value, Refused):
-            refused.append(value.error)
+        if isinstance(value, Unread):
+            refused.append(value)
+            if as_json:
+                write_value(value, as_json=True)
             continue
         write_value(value, as_json=as_json)
         if target is not None and isinstance(value, Boxes):
@@ -57,8 +66,11 @@ def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, 
                 write(f"  drawn: {place}")
     if refused:
         sys.stdout.flush()  # what was found stands before what is said of the rest
-        more = f" ({len(refused) - 1:,} more got no answer)" if len(refused) > 1 else ""
-        raise DataError(f"{refused[0].rstrip('.')}{more}.")
+        first = refused[0]
+        reason = first.error.removeprefix(Path(first.file).name).lstrip(": ").rstrip(".")
+        others = [one.file for one in refused[1:]]
+        more = f"; and {len(others):,} more got no answer ({listed(others)})" if others else ""
+        raise DataError(f"{first.file}: {reason}{more}.")
 
 
 def _target(place: Path, several: bool) -> Path:

@@ -52,6 +52,13 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class Unread(Refused):
+    """A file that gets no answer, and why."""
+
+    file: str
+
+
+@dataclass(frozen=True)
 class Finding:
     """One thing noticed about the user's data: an "error" stops training, a "warning" does not, a "note" asks for nothing."""
 

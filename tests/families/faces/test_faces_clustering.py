@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_said() -> None:
         rename(people(), "bob", "  ")
     with pytest.raises(DataError, match="got 'bob' twice"):
         merge(people(), "bob", "bob")
-    with pytest.raises(DataError, match="'bob' has 1 faces, too few for 2 parts"):
+    with pytest.raises(DataError, match="'bob' has 1 face, too few for 2 parts"):
         split(people(), "bob", at(*range(6)))
     with pytest.raises(SettingsError, match="parts must be at least 2, got 1"):
         split(people(), "eve", at(*range(6)), parts=1)

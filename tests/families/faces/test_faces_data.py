@@ -96,6 +96,14 @@ def test_a_training_part_alone_gives_up_some_for_validation(tmp_path: Path) -> N
     assert set(parts["validation"].labels.tolist()) == {0, 1}
 
 
+def test_a_training_part_by_itself_is_split_as_if_it_were_no_part(people: Path) -> None:
+    (people.parent / "whole").mkdir()
+    people.rename(people.parent / "whole" / "train")
+    data = read_data(str(people.parent / "whole"), crops())
+    assert {part: len(some.labels) > 0 for part, some in data.parts.items()} == dict.fromkeys(data.parts, True)
+    assert faces_of(data) == 12
+
+
 def test_folders_of_a_person_may_have_folders(people: Path) -> None:
     for number, place in enumerate(("2024", "2025")):
         write(people / "Ada" / place / "same.png", 200 + number)

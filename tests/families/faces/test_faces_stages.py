@@ -137,3 +137,12 @@ def test_names_stay_within_the_photo() -> None:
     unknown = draw_boxes(photo, (Box((20, 30, 60, 70), 1.0, (), "unknown", 0.9),), "unknown")
     known = draw_boxes(photo, (Box((20, 30, 60, 70), 1.0, (), "Ada", 0.9),), "unknown")
     assert unknown[30, 30].tolist() != known[30, 30].tolist()
+
+
+def test_names_of_neighbours_do_not_cover_each_other() -> None:
+    photo = np.full((300, 400, 3), 255, np.uint8)
+    beside = tuple(Box((100 + 30 * n, 100, 125 + 30 * n, 130), 1.0, (), f"Somebody {n}", 0.5) for n in range(3))
+    together = draw_boxes(photo, beside, "unknown")
+    alone = [draw_boxes(photo, (one,), "unknown") for one in beside]
+    grounds = [int((picture == np.array([0x00, 0x72, 0xB2])).all(2).sum()) for picture in (together, *alone)]
+    assert grounds[0] > 0.9 * sum(grounds[1:]), "each name has its ground to itself, but for lines of boxes"

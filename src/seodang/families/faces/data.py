@@ -245,6 +245,8 @@ def split_portraits(portraits: Mapping[str, Sequence[Portrait]]) -> dict[str, tu
 
     Files that are equal go together, and parts that the source has stay as they are.
     """
+    if set(portraits) == {"train"}:
+        portraits = {"all": portraits["train"]}
     if all(part in portraits for part in PARTS):
         return {part: tuple(portraits[part]) for part in PARTS}
     by_person: defaultdict[str, dict[str, list[Portrait]]] = defaultdict(lambda: {part: [] for part in portraits})

@@ -99,7 +99,8 @@ class ClusterOptions(Settings):
     """Clustering."""
 
     album: tuple[str, ...] = Field((), description="photos and folders of photos")
-    out: str | None = Field(None, description="folder for a folder of faces a person; it must not be there yet")
+    out: str | None = Field(None, description="folder that is made, with a folder of faces a person")
+    least_faces: int = Field(2, ge=1, le=1000, description="faces of somebody with a folder; all others share one")
     likeness: float | None = Field(None, gt=-1, lt=1, description="how alike the faces of one person are, by cosine")
     computing: EngineOptions = EngineOptions()
 
@@ -107,16 +108,14 @@ class ClusterOptions(Settings):
 class RenameOptions(Settings):
     """Two names."""
 
-    words: tuple[str, ...] = Field(
-        (), description="with --gallery two people, else the folder that `cluster` made and two people in it"
-    )
+    words: tuple[str, ...] = Field((), description="two names; without --gallery the folder that `cluster` made before them")
     known: GalleryOptions = GalleryOptions()
 
 
 class SplitOptions(Settings):
     """A person of a sorted album who is several."""
 
-    words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the person: `sorted/ person-3`")
+    words: tuple[str, ...] = Field((), description="folder that `cluster` made, then the person: sorted/ 'person 3'")
     parts: int = Field(2, ge=2, le=1000, description="people that it is")
     computing: EngineOptions = EngineOptions()
 
@@ -124,7 +123,7 @@ class SplitOptions(Settings):
 class PeopleOptions(Settings):
     """People of a gallery."""
 
-    words: tuple[str, ...] = Field((), description="names")
+    words: tuple[str, ...] = Field((), description="names; people: all without")
     known: GalleryOptions = GalleryOptions()
 
 

@@ -10,10 +10,10 @@ from seodang.families.faces import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seodang.core.values import Boxes, Refused, Table, Text
+    from seodang.core.values import Boxes, Table, Text, Unread
 
 
-def _detect(chosen: options.DetectOptions) -> Iterator[Boxes | Refused]:
+def _detect(chosen: options.DetectOptions) -> Iterator[Boxes | Unread]:
     from seodang.families.faces.actions.detecting import detect
 
     return detect(chosen)
@@ -25,7 +25,7 @@ def _enroll(chosen: options.EnrollOptions) -> Table:
     return enroll(chosen)
 
 
-def _identify(chosen: options.IdentifyOptions) -> Iterator[Boxes | Refused]:
+def _identify(chosen: options.IdentifyOptions) -> Iterator[Boxes | Unread]:
     from seodang.families.faces.actions.identifying import identify
 
     return identify(chosen)
@@ -91,7 +91,7 @@ def _split(chosen: options.SplitOptions) -> Text:
     return split(chosen)
 
 
-def _weights(chosen: options.NoOptions) -> Table:
+def _weights(chosen: options.NoOptions) -> list[Table]:
     from seodang.families.faces.actions.managing import list_weights
 
     return list_weights()

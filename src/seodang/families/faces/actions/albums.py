@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seodang.core.errors import DataError, SettingsError
-from seodang.core.files import PART_SUFFIX, machine_errors, write_bytes
+from seodang.core.files import PART_SUFFIX, machine_errors, write_bytes, write_json
 from seodang.core.values import Table, Text
 from seodang.data.images import is_image, png_bytes
 from seodang.data.records import counted
@@ -32,6 +32,8 @@ from seodang.families.faces.scores.calibration import shipped_calibration
 from seodang.families.faces.scores.clustering import GROUPING_RATE, Groups
 from seodang.families.faces.two_stages import Seen, look_at
 
+PERSON, FEW = "person", "seen rarely"
+MARK = "album.json"  # tells a sorted album from any other folder of folders
 KEPT_SIDE = 224  # pixels of a kept face
 KEPT_CHIP = 0.75  # part of it that the networks see; the rest is for people to look at
 
@@ -66,11 +68,20 @@ def cluster(options: ClusterOptions) -> Table:
     engine = open_engine(options.computing)
     found = _look(find_photos(options.album), engine)
     least = shipped_calibration(engine.name).threshold(GROUPING_RATE) if options.likeness is None else options.likeness
-    groups = clustering.groups_of(clustering.cluster(found.embeddings, least, found.photos))
+    groups = _named(clustering.groups_of(clustering.cluster(found.embeddings, least, found.photos)), options.least_faces)
     _write_album(out, found, groups, engine.name)
     rows = tuple((name, len(faces), len({found.photos[face] for face in faces})) for name, faces in groups.faces.items())
-    notes = (f"sorted: {out}", *(f"left out: {reason}" for reason in found.unread))
+    notes = (f"sorted: {out}, the faces cut out of the photos", *(f"left out: {reason}" for reason in found.unread))
     return Table(("person", "faces", "photos"), rows, notes)
+
+
+def _named(groups: Groups, least_faces: int) -> Groups:
+    """The same groups with names that sort as they count; those of too few faces together in one."""
+    large = [faces for faces in groups.faces.values() if len(faces) >= least_faces]
+    rest = tuple(face for faces in groups.faces.values() if len(faces) < least_faces for face in faces)
+    width = len(str(len(large)))
+    named = {f"{PERSON} {number:0{width}}": faces for number, faces in enumerate(large, 1)}
+    return Groups({**named, **({FEW: rest} if rest else {})})
 
 
 def merge(words: Sequence[str]) -> Text:
@@ -142,6 +153,7 @@ def _write_album(out: Path, found: Found, groups: Groups, engine: str) -> None:
                     target.parent.mkdir(exist_ok=True)
                 write_bytes(target, png_bytes(_kept(pixels, one.faces, row, engine)))
                 face += 1
+        write_json(part / MARK, {"engine": engine, "photos": [str(one.photo) for one in found.seen]})
         with machine_errors(out):
             part.rename(out)
     except BaseException:
@@ -176,6 +188,8 @@ def _folder_and_names(words: Sequence[str], count: int) -> tuple[str, ...]:
         raise SettingsError(f"Expected {expected}, got {counted(len(words), 'word')}.", settings=("gallery",))
     if not Path(words[0]).is_dir():
         raise DataError(f"{words[0]}: there is no such folder; `seodang faces cluster` makes one.")
+    if not (Path(words[0]) / MARK).is_file():
+        raise DataError(f"{words[0]}: no album that `seodang faces cluster` sorted (it has no {MARK}); nothing is moved there.")
     return tuple(words)
 
 

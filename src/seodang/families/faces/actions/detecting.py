@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from seodang.core.errors import SettingsError
-from seodang.core.values import Box, Boxes, Refused
+from seodang.core.values import Box, Boxes, Unread
 from seodang.families.faces.drawing import draw_boxes
 from seodang.families.faces.engine.dlib_engine import open_landmarks68
 from seodang.families.faces.engine.engine import open_finder
@@ -17,8 +17,8 @@ from seodang.families.faces.photos import find_photos, read_photo
 from seodang.families.faces.two_stages import Seen, as_boxes, look_at
 
 
-def detect(options: DetectOptions) -> Iterator[Boxes | Refused]:
-    """The faces of each photo; a `Refused` in place of one that cannot be read.
+def detect(options: DetectOptions) -> Iterator[Boxes | Unread]:
+    """The faces of each photo; a `Unread` in place of one that cannot be read.
 
     Raises: DataError: There is no such file or folder, or no photo in it. SettingsError: No photo is named.
     """
@@ -28,13 +28,13 @@ def detect(options: DetectOptions) -> Iterator[Boxes | Refused]:
     return _detected(photos, options)
 
 
-def _detected(photos: Sequence[Path], options: DetectOptions) -> Iterator[Boxes | Refused]:
+def _detected(photos: Sequence[Path], options: DetectOptions) -> Iterator[Boxes | Unread]:
     find, threads = open_finder(options.computing)
     points = open_landmarks68() if options.points68 else None
     note = f"the 68 landmarks are {SIXTY_EIGHT_POINTS.licence}" if options.points68 else None
     for one in look_at(photos, find, None, None, threads):
         if one.error:
-            yield Refused(one.error)
+            yield Unread(one.error, str(one.photo))
             continue
         faces = one.faces
         if points is not None:

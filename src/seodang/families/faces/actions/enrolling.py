@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 
 from seodang.core.errors import DataError, SettingsError
+from seodang.core.files import sha256
 from seodang.core.values import Table
-from seodang.data.images import png_bytes
-from seodang.data.records import counted
+from seodang.data.images import is_image, png_bytes
+from seodang.data.records import listed
 from seodang.data.tables import check_exists
 from seodang.families.faces.actions.galleries import check, opened
+from seodang.families.faces.actions.identifying import UNKNOWN
 from seodang.families.faces.actions.quality import complaint
 from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.first_stage import main_face
-from seodang.families.faces.gallery.gallery import one_line
-from seodang.families.faces.gallery.records import KnownFace
+from seodang.families.faces.gallery.gallery import Gallery, one_line
+from seodang.families.faces.gallery.records import KnownFace, Person
 from seodang.families.faces.options import EnrollOptions
 from seodang.families.faces.photos import find_photos, read_photo
+from seodang.families.faces.scores.calibration import shipped_calibration
 from seodang.families.faces.two_stages import Seen, look_at
 
 FOREVER = "never"
+SAME_RATE = 1e-4  # of pairs of two people that would be taken for one, where a face is told to look like somebody else
 
 
 @dataclass(frozen=True)
@@ -44,24 +49,43 @@ def enroll(options: EnrollOptions) -> Table:
         MachineError: The gallery cannot be written.
     """
     consent, until = one_line(_consent(options.consent), "consent"), _last_day(options.retain_until)
-    applicants = [replace(one, name=one_line(one.name, "name")) for one in _applicants(options)]
     check(options.known, options.computing.engine)
+    applicants, left_out = _applicants(options)
     engine = open_engine(options.computing)
     looked = {one.name: _faces(one, engine) for one in applicants}  # all are looked at before one is kept
-    refused = [reason for _, reasons in looked.values() for reason in reasons]
-    if refused and not options.skip_bad_photos:
-        more = f" ({counted(len(refused), 'photo')} refused in all; {{skip_bad_photos}} leaves them out)" if refused[1:] else ""
-        raise DataError(f"{refused[0]}{more}. Nobody was enrolled.", settings=("skip_bad_photos",))
-    nobody = next((name for name, (faces, _) in looked.items() if not faces), None)
-    if nobody is not None:
-        raise DataError(f"{nobody}: no photo is left; {looked[nobody][1][0]}. Nobody was enrolled.")
-    rows = []
+    left_out += [reason for _, reasons in looked.values() for reason in reasons]
+    left_out += [f"{name}: no photo is left" for name, (faces, _) in looked.items() if not faces]
+    if left_out and not options.skip_bad_photos:
+        raise DataError(_all_reasons(left_out), settings=("skip_bad_photos",))
+    if not any(faces for faces, _ in looked.values()):
+        raise DataError(f"{left_out[0]}. No photo is left, and nobody was enrolled.")
     with opened(options.known, engine.name, create=True) as gallery:
-        for name, (faces, _) in looked.items():
-            done = gallery.enroll(name, faces, consent, until)
-            rows.append((done.person.name, done.added, done.person.faces, done.person.retain_until or FOREVER))
-    notes = (f"gallery: {gallery.place}", *(f"left out: {reason}" for reason in refused))
-    return Table(("person", "added", "faces", "kept until"), tuple(rows), notes)
+        done = [(gallery.enroll(name, faces, consent, until), faces) for name, (faces, _) in looked.items() if faces]
+        alike = [note for one, faces in done for note in _alike(gallery, one.person, faces)]
+    rows = tuple((one.person.name, one.added, one.person.faces, one.person.retain_until or FOREVER) for one, _ in done)
+    notes = (f"gallery: {gallery.place}", *(f"left out: {reason}" for reason in left_out), *alike)
+    return Table(("person", "added", "faces", "kept until"), rows, notes)
+
+
+def _all_reasons(reasons: Sequence[str]) -> str:
+    """The first reason in full, and where the others are."""
+    if len(reasons) == 1:
+        return f"{reasons[0]}. Nobody was enrolled; {{skip_bad_photos}} leaves it out."
+    others = [reason.partition(":")[0] for reason in reasons[1:]]
+    return (
+        f"{reasons[0]}; and {len(others):,} more ({listed(others)}). Nobody was enrolled; {{skip_bad_photos}} leaves them out."
+    )
+
+
+def _alike(gallery: Gallery, person: Person, faces: Sequence[KnownFace]) -> Iterator[str]:
+    """What may be filed under a wrong name: a face that is as much like somebody else as two photos of one person."""
+    threshold = shipped_calibration(gallery.engine).threshold(SAME_RATE)
+    names = {one.id: one.name for one in gallery.people()}
+    people, scores = gallery.nearest(np.stack([face.embedding for face in faces]), 2)
+    for face, near, score in zip(faces, people, scores, strict=True):
+        for other, likeness in zip(near, score, strict=True):
+            if other != person.id and likeness >= threshold:
+                yield f"{person.name}, {face.source} looks like {names[other]} ({likeness:.2f}); is it in the right folder?"
 
 
 def _consent(given: str | None) -> str:
@@ -90,13 +114,16 @@ def _last_day(given: str | None) -> date | None:
     return day
 
 
-def _applicants(options: EnrollOptions) -> list[Applicant]:
-    """One person by --name, or each folder of one folder."""
+def _applicants(options: EnrollOptions) -> tuple[list[Applicant], list[str]]:
+    """One person by --name, or each folder of one folder; and what is left aside.
+
+    Raises: SettingsError: It is not said whose photos these are. DataError: There is nobody, or one file is two people's.
+    """
     if not options.people:
         message = "FOLDER is missing: name a folder with a folder a person, or one person's photos and {name}."
         raise SettingsError(message, settings=("name",))
     if options.name is not None:
-        return [Applicant(options.name, tuple(find_photos(options.people)))]
+        return [Applicant(_name(options.name), tuple(find_photos(options.people)))], []
     if len(options.people) != 1 or not Path(options.people[0]).is_dir():
         check_exists(Path(options.people[0]))
         message = "{name} is missing: say whose photos these are, or give a folder with a folder a person."
@@ -105,7 +132,38 @@ def _applicants(options: EnrollOptions) -> list[Applicant]:
     inside = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     if not inside:
         raise DataError(f"{folder}: expected a folder a person in it, found none; for one person's photos give --name NAME.")
-    return [Applicant(path.name, tuple(find_photos([str(path)]))) for path in inside]
+    aside = [f"{path.name}: in no folder of a person" for path in sorted(folder.iterdir()) if path.is_file() and is_image(path)]
+    found = []
+    for path in inside:
+        photos = sorted(one for one in path.rglob("*") if one.is_file() and is_image(one))
+        if photos:
+            found.append(Applicant(_name(path.name), tuple(photos)))
+        else:
+            aside.append(f"{path.name}: there is no photo in this folder")
+    if not found:
+        raise DataError(f"{folder}: there is no photo in any of its folders.")
+    _refuse_shared(found)
+    return found, aside
+
+
+def _name(given: str) -> str:
+    """A name as it is kept. Raises: DataError: It cannot be shown in a line, or would be taken for a stranger's."""
+    name = one_line(given, "name")
+    if name.casefold() == UNKNOWN:
+        raise DataError(f"nobody can be called {name!r}: strangers are. Give another name.")
+    return name
+
+
+def _refuse_shared(applicants: Sequence[Applicant]) -> None:
+    """Raises: DataError: The same file lies in the folders of two people."""
+    owners: dict[str, tuple[str, Path]] = {}
+    for one in applicants:
+        for photo in one.photos:
+            name, other = owners.setdefault(sha256(photo), (one.name, photo))
+            if name != one.name:
+                raise DataError(
+                    f"{one.name}, {photo.name}: is the same file as {name}, {other.name}; remove it from one of both."
+                )
 
 
 def _faces(applicant: Applicant, engine: Engine) -> tuple[list[KnownFace], list[str]]:
@@ -114,7 +172,8 @@ def _faces(applicant: Applicant, engine: Engine) -> tuple[list[KnownFace], list[
     for seen in look_at(applicant.photos, engine.find, engine.cut, engine.embed, engine.threads):
         main, wrong = (0, seen.error) if seen.error else _main(seen, engine.name)
         if wrong:
-            refused.append(f"{applicant.name}, {seen.photo.name}: {wrong}")
+            reason = wrong.removeprefix(seen.photo.name).lstrip(": ")
+            refused.append(f"{applicant.name}, {seen.photo.name}: {reason}")
             continue
         faces.append(KnownFace(seen.answers[main], png_bytes(seen.chips[main]), seen.photo.name))
     return faces, refused

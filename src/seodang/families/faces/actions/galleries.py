@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from seodang.core.errors import SettingsError
 from seodang.families.faces.gallery.gallery import SERVERS, Gallery, open_gallery
+from seodang.families.faces.gallery.records import NoGalleryError
 from seodang.families.faces.gallery.sealing import master_key
-from seodang.families.faces.gallery.sqlite import DATABASE
 from seodang.families.faces.options import GalleryOptions
 from seodang.families.faces.scores.calibration import Calibration, own_calibration
 
@@ -32,16 +33,17 @@ def opened(options: GalleryOptions, engine: str | None, *, create: bool = False)
 
 
 def check(options: GalleryOptions, engine: str) -> None:
-    """Find out before long work whether a gallery that is there can be opened. Raises as `opened` does."""
-    if options.gallery is None or (Path(place_of(options.gallery, options.galleries)) / DATABASE).is_file():
+    """Find out before long work whether a gallery can be opened, if it is there already. Raises as `opened` does."""
+    with suppress(NoGalleryError):
         opened(options, engine).close()
 
 
 def place_of(gallery: str, galleries: str) -> str:
     """A server's address and a folder as they are; a bare name is a folder among the galleries."""
-    if gallery.startswith(SERVERS) or Path(gallery).name != gallery:
+    name = gallery.rstrip("/")
+    if gallery.startswith(SERVERS) or Path(name).name != name:
         return gallery
-    return str(Path(galleries) / gallery)
+    return str(Path(galleries) / name)
 
 
 def calibration(gallery: Gallery) -> Calibration:

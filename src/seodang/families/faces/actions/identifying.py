@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from seodang.core.errors import DataError, SettingsError
-from seodang.core.values import Box, Boxes, Refused, Table
+from seodang.core.values import Box, Boxes, Table, Unread
 from seodang.data.tables import check_exists
 from seodang.families.faces.actions.detecting import value_of
 from seodang.families.faces.actions.galleries import calibration, opened
@@ -21,14 +22,16 @@ from seodang.families.faces.scores.calibration import Calibration, shipped_calib
 from seodang.families.faces.two_stages import as_boxes, look_at
 
 UNKNOWN = "unknown"
+LIKELIER = 0.5  # a name is given when it is likelier right than wrong
 
 
-def identify(options: IdentifyOptions) -> Iterator[Boxes | Refused]:
-    """The faces of each photo with the name of the person of the gallery, or unknown; a `Refused` for what cannot be read.
+def identify(options: IdentifyOptions) -> Iterator[Boxes | Unread]:
+    """The faces of each photo with the name of the person of the gallery, or unknown; a `Unread` for what cannot be read.
 
     A face is named when its likeness to the nearest person is above the threshold at which so many strangers as
-    `false_match_rate` says would be named in a gallery of this size. Beside a name stands the chance that it is right, beside
-    unknown the chance that it is not the nearest person, if half of the faces that are asked about were of enrolled people.
+    `false_match_rate` says would be named in a gallery of this size, and the name is likelier right than wrong. Beside a name
+    stands the chance that it is right, beside unknown the chance that it is not the nearest person, if half of the faces that
+    are asked about were of enrolled people. Nobody is named after the last day.
 
     Raises:
         SettingsError: No photo or no gallery is named.
@@ -41,17 +44,18 @@ def identify(options: IdentifyOptions) -> Iterator[Boxes | Refused]:
     return _identified(photos, gallery, options)
 
 
-def _identified(photos: Sequence[Path], gallery: Gallery, options: IdentifyOptions) -> Iterator[Boxes | Refused]:
+def _identified(photos: Sequence[Path], gallery: Gallery, options: IdentifyOptions) -> Iterator[Boxes | Unread]:
     with gallery:
         names = {person.id: person.name for person in gallery.people()}
         if not names:
             raise DataError(f"{gallery.place}: nobody is enrolled in this gallery; `seodang faces enroll` adds people.")
-        judge = Judge(gallery, names, calibration(gallery), options.false_match_rate)
+        past = {person.id for person in gallery.expired(date.today())}
+        judge = Judge(gallery, names, past, calibration(gallery), options.false_match_rate)
         engine = open_engine(options.computing)
         note: str | None = None
         for seen in look_at(photos, engine.find, engine.cut, engine.embed, engine.threads):
             if seen.error:
-                yield Refused(seen.error)
+                yield Unread(seen.error, str(seen.photo))
                 continue
             boxes = judge.named(as_boxes(seen.faces), seen.answers)
             said, note = note, gallery.note
@@ -64,12 +68,15 @@ class Judge:
     Args:
         gallery: Who is known.
         names: Of the people, by id.
+        past: Ids of those whose last day is past, who are not named any more.
         measured: What scores mean.
         false_match_rate: Part of strangers that may be named.
     """
 
-    def __init__(self, gallery: Gallery, names: dict[str, str], measured: Calibration, false_match_rate: float) -> None:
-        self.gallery, self.names, self.measured = gallery, names, measured
+    def __init__(
+        self, gallery: Gallery, names: dict[str, str], past: set[str], measured: Calibration, false_match_rate: float
+    ) -> None:
+        self.gallery, self.names, self.past, self.measured = gallery, names, past, measured
         self.faces = sum(person.faces for person in gallery.people())
         self.threshold = measured.threshold(false_match_rate, self.faces, len(names))
 
@@ -84,7 +91,9 @@ class Judge:
 
     def _named(self, box: Box, person: str, score: float) -> Box:
         chance = self.measured.probability(score, self.faces, len(self.names))
-        if score >= self.threshold:
+        if person in self.past:
+            return replace(box, label=UNKNOWN, note="like somebody whose last day is past: `seodang faces expire` forgets them")
+        if score >= self.threshold and chance >= LIKELIER:
             return replace(box, label=self.names[person], probability=round(chance, 4))
         return replace(box, label=UNKNOWN, probability=round(1 - chance, 4))
 

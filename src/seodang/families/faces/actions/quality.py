@@ -33,7 +33,7 @@ def complaint(pixels: RGB, faces: Faces, engine: str) -> str:
         return f"too small: its eyes are {eyes:.0f} pixels apart, at least {LEAST_EYES:.0f} are needed; take a closer photo"
     turn = turned(points)
     if abs(turn) > MOST_TURN:
-        return f"turned too far to the side ({abs(turn):.2f}, at most {MOST_TURN}); take one from the front"
+        return f"turned too far to the side ({abs(turn):.3f}, at most {MOST_TURN}); take one from the front"
     sharpness = sharp(pixels, points)
     if sharpness < LEAST_SHARPNESS:
         return f"too blurred (sharpness {sharpness:.3f}, at least {LEAST_SHARPNESS}); take a sharper photo"

@@ -204,7 +204,8 @@ class Gallery:
     def merge(self, person_id: str, into_id: str) -> Person:
         """Give all faces of one person to another and forget the one.
 
-        The faces are sealed anew with the other's key. Consent, days and name of the one are gone; the other's stay.
+        The faces are sealed anew with the other's key. Name and first day are the other's; both consents stand one after the
+        other, and the earlier of both last days holds, so that no face is kept for longer than was agreed.
 
         Raises:
             DataError: There is no such person, or both are the same.
@@ -214,7 +215,8 @@ class Gallery:
         with self._erasing():
             one, other = self._known_by(person_id), self._known_by(into_id)
             added = self._rows.add(other, self._rows.faces(one))
-            now = other._replace(person=_with_faces(other.person, added))
+            now = other._replace(person=_with_faces(_agreed(other.person, one.person), added))
+            self._rows.write(now)
             self._store.delete_person(person_id)
             self._store.note(_today(), "merge", other.person.log_id)
             self._store.note(_today(), "forget", one.person.log_id)
@@ -394,6 +396,13 @@ class Gallery:
 
 def _changed(person: Person, **changes: Any) -> Person:
     return Person(**{**vars(person), **changes})
+
+
+def _agreed(person: Person, joined: Person) -> Person:
+    """A person with what was agreed for faces that join."""
+    days = [day for day in (person.retain_until, joined.retain_until) if day is not None]
+    consent = person.consent if joined.consent == person.consent else f"{person.consent}; of joined faces: {joined.consent}"
+    return _changed(person, consent=consent, retain_until=min(days, default=None))
 
 
 def _with_faces(person: Person, added: int) -> Person:

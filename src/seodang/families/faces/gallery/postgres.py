@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, MachineError, MissingExtraError
-from seodang.families.faces.gallery.records import Embeddings, LogRow
+from seodang.families.faces.gallery.records import Embeddings, LogRow, NoGalleryError
 from seodang.families.faces.gallery.store import SealedFace, SealedPerson, Store
 
 BUSY_SECONDS = 5.0  # that a change waits for another one
@@ -82,7 +82,7 @@ class PostgresStore(Store):
             self._connection.execute("SET client_min_messages = warning")
             if not self._is_there():
                 if not create:
-                    raise DataError(f"{self.place}: no such gallery; `seodang faces enroll` makes one.")
+                    raise NoGalleryError(f"{self.place}: no such gallery; `seodang faces enroll` makes one.")
                 self._make()
         with suppress(MachineError):  # another process holds the tables; what is left over there goes with the next opening
             self._finish()

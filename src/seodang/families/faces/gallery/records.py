@@ -8,8 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from seodang.core.errors import DataError
+
 Embeddings = NDArray[np.float32]
 """(faces, dimensions)."""
+
+
+class NoGalleryError(DataError):
+    """There is no gallery at a place, or one whose making was cut off before anything was in it."""
 
 
 @dataclass(frozen=True)

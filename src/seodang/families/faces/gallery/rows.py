@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError
-from seodang.families.faces.gallery.records import Embeddings, KnownFace, Person
+from seodang.families.faces.gallery.records import Embeddings, KnownFace, NoGalleryError, Person
 from seodang.families.faces.gallery.sealing import SALT_BYTES, Key, MasterKey, turning
 from seodang.families.faces.gallery.search import normalised
 from seodang.families.faces.gallery.store import SealedFace, Store
@@ -45,7 +45,7 @@ def unlocked(store: Store, master: MasterKey, engine: str | None, *, create: boo
         about = store.about()
     if not about:
         if not create:
-            raise DataError(f"{store.place}: no such gallery; `seodang faces enroll` makes one.")
+            raise NoGalleryError(f"{store.place}: no such gallery; `seodang faces enroll` makes one.")
         assert engine, "a new gallery is of some engine"
         salt = secrets.token_bytes(SALT_BYTES)
         key = master(salt, create=True)

@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, MachineError
 from seodang.core.files import machine_errors, sync_folder, write_bytes
-from seodang.families.faces.gallery.records import Embeddings, LogRow
+from seodang.families.faces.gallery.records import Embeddings, LogRow, NoGalleryError
 from seodang.families.faces.gallery.store import SealedFace, SealedPerson, Store
 
 DATABASE, LOCK, CROPS, REPORT = "gallery.sqlite", "lock", "crops", "report"
+OWN_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, CROPS, REPORT)
 BUSY_SECONDS = 5.0  # that a change waits for another one
 SEALED_FILE = re.compile(
     r"([0-9a-f]{32})\.sealed|\.[0-9a-f]{32}\.sealed\.[0-9a-f]{8}\.part"
@@ -71,7 +72,9 @@ class SqliteStore(Store):
         self.place, self._folder, self.report_folder = str(folder), folder, folder / REPORT
         path = folder / DATABASE
         if not create and not (path.is_file() and path.stat().st_size):
-            raise DataError(f"{folder}: no such gallery; `seodang faces enroll` makes one.")
+            raise NoGalleryError(f"{folder}: no such gallery; `seodang faces enroll` makes one.")
+        if not path.is_file() and folder.is_dir() and any(entry.name not in OWN_FILES for entry in folder.iterdir()):
+            raise DataError(f"{folder}: holds other files and no gallery; name a folder of its own.")
         with machine_errors(folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / CROPS).mkdir(mode=0o700, exist_ok=True)

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from seodang.core.errors import DataError, SettingsError, ShapeError
+from seodang.data.records import counted
 from seodang.families.faces.scores.measures import CELLS_AT_ONCE, Codes, Embeddings, check_embeddings, person_codes
 
 GROUPING_RATE = 0.001
@@ -198,7 +199,7 @@ def split(groups: Groups, name: str, embeddings: Embeddings, parts: int = 2) -> 
     if parts < 2:
         raise SettingsError(f"{{parts}} must be at least 2, got {parts}.", settings=("parts",), bound="at least 2", value=parts)
     if len(faces) < parts:
-        raise DataError(f"{name!r} has {len(faces)} faces, too few for {parts} parts.")
+        raise DataError(f"{name!r} has {counted(len(faces), 'face')}, too few for {parts} parts.")
     if max(faces) >= len(embeddings) or min(faces) < 0:
         raise DataError(f"{name!r} has face {max(faces)}, but there are {len(embeddings)} embeddings.")
     tree = linkage(embeddings[list(faces)].astype(np.float64), "ward")
