@@ -189,6 +189,9 @@ def use(family: str, tool: str, *words: str | Path, **options: Any) -> Any:
     chosen = known[tool]
     if words and not chosen.words:
         raise SettingsError(f"{tool} takes no words, got {str(words[0])!r}.", value=words)
+    wrong = next((word for word in words if not isinstance(word, str | Path)), None)
+    if wrong is not None:
+        raise SettingsError(f"{tool} works on texts and paths, got {type(wrong).__name__}.", value=wrong)
     given = {**options, **({chosen.words: tuple(map(str, words))} if words else {})}
     return chosen.action(chosen.options.from_flat(given))
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 import sys
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
+import numpy as np
+
 from seodang import families
-from seodang.core.errors import DataError
+from seodang.core.errors import DataError, SettingsError
 from seodang.core.settings import Field, Settings, TrainingSettings
-from seodang.core.verb import Verb
+from seodang.core.values import Box, Boxes, Unread
+from seodang.core.verb import Tool, Verb
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,29 @@ VERBS = (
     Verb("say-hello", "greet people", GreetOptions, words="names"),
     Verb("spell", "spell a word letter by letter", SpellOptions),
 )
+
+
+class MarkOptions(Settings):
+    """What to mark."""
+
+    files: tuple[str, ...] = Field((), description="files to mark")
+    permission: str | None = Field(None, description="who allows it", question="Who allows it?")
+
+
+def mark(options: MarkOptions) -> Iterator[Boxes | Unread]:
+    """A box in each file, unless its name says that it is bad."""
+    if options.permission is None:
+        raise SettingsError("{permission} is missing.", settings=("permission",))
+    for file in options.files:
+        if "bad" in file:
+            yield Unread(f"{file} is damaged", file)
+        else:
+            picture = {"out": lambda: np.zeros((4, 6, 3), np.uint8)}
+            found = (Box((1.0, 1.0, 3.0, 2.0), 0.5, (), options.permission, 0.75),)
+            yield Boxes(file, 6, 4, found, "softly", picture)
+
+
+TOOLS = (Tool("mark", "put a box into each file", MarkOptions, mark, "files", "FILE", "PNG file of what was marked"),)
 
 
 class Batch(NamedTuple):
@@ -254,10 +280,13 @@ def install() -> None:
     )
     verbs_module = types.ModuleType(f"{root}.verbs")
     verbs_module.__dict__.update(VERBS=VERBS)
+    tools_module = types.ModuleType(f"{root}.tools")
+    tools_module.__dict__.update(TOOLS=TOOLS)
     ToySettings.__module__ = f"{root}.settings"
     sys.modules[root] = types.ModuleType(root, "A stand-in: 100 % test.")
     sys.modules[f"{root}.settings"] = settings_module
     sys.modules[f"{root}.verbs"] = verbs_module
+    sys.modules[f"{root}.tools"] = tools_module
     sys.modules[f"{root}.family"] = LazyFamily(f"{root}.family")
     families.names = lambda: ("text", "toy")  # type: ignore[assignment]
 
