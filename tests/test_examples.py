@@ -123,9 +123,9 @@ def _write_people(place: Path) -> None:
         for photo in sorted((source / person).glob("*.jpg"))[:7]:
             shutil.copy(photo, place / "people" / name)
             shutil.copy(photo, place / "album")
-    for number, name in enumerate(("ada1", "ada2", "group", "a", "b")):
-        for photo in sorted((place / "people" / "Ada").glob("*.jpg"))[number : number + 1]:
-            shutil.copy(photo, place / f"{name}.jpg")
+    others = sorted((source / PEOPLE[0]).glob("*.jpg"))[7:]
+    for photo, name in zip(others, ("ada1", "ada2", "group", "a", "b"), strict=False):
+        shutil.copy(photo, place / f"{name}.jpg")
 
 
 def _needs_faces(command: str) -> bool:

@@ -16,7 +16,7 @@ from seodang.cli.drawing import check_target, write_made
 from seodang.cli.flags import PREFIX, given, merged, spell
 from seodang.cli.pictures import predict_files
 from seodang.cli.tables import interval, main_result, number, tell, write, write_evaluation, write_measures, write_table
-from seodang.cli.tools import asked, write_tool_values
+from seodang.cli.tools import asked, working, write_tool_values
 from seodang.cli.values import write_value, write_values
 from seodang.core.errors import DataError, RunError, SeodangError, SettingsError
 from seodang.core.values import Refused, Table
@@ -135,7 +135,9 @@ def use(args: Namespace) -> int:
     tool, words = args.chosen, tuple(getattr(args, "words", ()))
     leaves = tool.options.leaves()
     flags = {**given(args, leaves), **({tool.words: words} if words else {})}
-    result = tool.action(tool.options.from_flat({**flags, **asked(leaves, flags)}))
+    options = tool.options.from_flat({**flags, **asked(leaves, flags)})
+    with working(f"{args.tool}: {tool.summary}"):
+        result = tool.action(options)
     values = result if isinstance(result, list | Iterator) else [result]
     several = len(words) != 1 or Path(words[0]).is_dir()
     write_tool_values(values, getattr(args, "out", None), several=several, as_json=args.json)

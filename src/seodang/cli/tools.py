@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seodang.cli.tables import tell, write
+from seodang.cli.tables import console, tell, write
 from seodang.cli.values import write_value
 from seodang.core.errors import DataError, MachineError, SettingsError
 from seodang.core.settings import Leaf
@@ -33,6 +34,16 @@ def asked(leaves: Iterable[Leaf], given: Mapping[str, Any]) -> dict[str, str]:
             break
         answers[leaf.name] = answer
     return answers
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """A sign at a terminal that something is being done, until it is."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with console(sys.stderr).status(f"{what} ..."):
+        yield
 
 
 def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, as_json: bool) -> None:

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -285,6 +286,24 @@ def test_merge(place: str) -> None:
     with opened(place, create=False) as gallery:
         assert gallery.people() == [merged]
         assert gallery.crops(ada.id) == [hers[0].crop, hers[1].crop, new.crop]
+
+
+def test_one_photo_is_forgotten_and_the_others_stay(place: str) -> None:
+    first, second, third = faces(1)[0], faces(2)[0], faces(3)[0]
+    told = [replace(face, source=f"{number}.jpg") for number, face in enumerate((first, second, third))]
+    with opened(place) as gallery:
+        ada = gallery.enroll("Ada", told, "herself", TOMORROW).person
+        with pytest.raises(DataError, match=r"Ada has no photo '1.jp' in .*\. Did you mean 1\.jpg\?"):
+            gallery.forget_photo(ada.id, "1.jp")
+        left = gallery.forget_photo(ada.id, "1.jpg")
+        assert (left.id, left.name, left.faces, left.retain_until) == (ada.id, "Ada", 2, TOMORROW.isoformat())
+        assert gallery.sources(ada.id) == ["0.jpg", "2.jpg"] and gallery.crops(ada.id) == [first.crop, third.crop]
+        assert gallery.nearest(second.embedding[None], 1).scores[0, 0] < 0.99
+        gallery.forget_photo(ada.id, "0.jpg")
+        with pytest.raises(DataError, match=r"2\.jpg is all that .* has of Ada; forget the person instead"):
+            gallery.forget_photo(ada.id, "2.jpg")
+    with opened(place, create=False) as gallery:
+        assert gallery.people()[0].faces == 1 and gallery.log()[-1].action == "forget photo"
 
 
 def test_what_another_process_changes_is_seen(place: str) -> None:

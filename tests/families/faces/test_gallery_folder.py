@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,16 @@ def test_nothing_readable_of_a_person_is_in_any_file(folder: Path) -> None:
         open_files = everything(folder)
     for content in (open_files, everything(folder)):
         assert not [secret for secret in secrets if secret in content]
+
+
+def test_nothing_of_a_forgotten_photo_is_left_in_any_file(folder: Path) -> None:
+    wrong = replace(faces(2, 1)[0], source="a wrong photo.jpg")
+    with opened(folder) as gallery:
+        ada = gallery.enroll("Ada Lovelace", [*faces(1, 4), wrong], "herself", None).person
+        crops = {path: path.read_bytes() for path in (folder / sqlite.CROPS).iterdir()}
+        gallery.forget_photo(ada.id, wrong.source)
+    after = everything(folder)
+    assert not [content for content in (*crops.values(), wrong.crop, wrong.embedding.tobytes()) if content in after]
 
 
 @pytest.mark.parametrize("count", [1, 40])

@@ -127,6 +127,14 @@ class PeopleOptions(Settings):
     known: GalleryOptions = GalleryOptions()
 
 
+class ForgetOptions(Settings):
+    """Who is forgotten."""
+
+    words: tuple[str, ...] = Field((), description="names")
+    photo: str | None = Field(None, description="name of one photo, of which alone the face is forgotten")
+    known: GalleryOptions = GalleryOptions()
+
+
 class ReportOptions(Settings):
     """The report of a gallery."""
 

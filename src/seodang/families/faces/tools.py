@@ -43,7 +43,7 @@ def _people(chosen: options.PeopleOptions) -> Table:
     return list_people(chosen)
 
 
-def _forget(chosen: options.PeopleOptions) -> Text:
+def _forget(chosen: options.ForgetOptions) -> Text:
     from seodang.families.faces.actions.managing import forget
 
     return forget(chosen)
@@ -110,7 +110,7 @@ TOOLS = (
     Tool("merge", "make two people of a sorted album or a gallery one", options.RenameOptions, _merge, "words", "NAME"),
     Tool("split", "make a person of a sorted album several", options.SplitOptions, _split, "words", "NAME"),
     Tool("people", "list the people of a gallery", options.PeopleOptions, _people, "words", "NAME"),
-    Tool("forget", "remove people from a gallery for good", options.PeopleOptions, _forget, "words", "NAME"),
+    Tool("forget", "remove people from a gallery for good", options.ForgetOptions, _forget, "words", "NAME"),
     Tool("expire", "forget everybody whose last day is past", options.ReportOptions, _expire),
     Tool("log", "what was done with a gallery, without names", options.ReportOptions, _log),
     Tool("report", "how well a gallery tells its people apart, as a page", options.ReportOptions, _report),

@@ -14,7 +14,7 @@ from seodang.core.values import Table, Text
 from seodang.data.records import counted
 from seodang.families.faces.actions.enrolling import FOREVER
 from seodang.families.faces.actions.galleries import calibration, opened
-from seodang.families.faces.options import PeopleOptions, RenameOptions, ReportOptions
+from seodang.families.faces.options import ForgetOptions, PeopleOptions, RenameOptions, ReportOptions
 
 REPORT_SIDE = 112  # pixels of the faces in a report
 
@@ -34,13 +34,22 @@ def list_people(options: PeopleOptions) -> Table:
     return Table(("person", "faces", "enrolled", "kept until", "consent"), rows, notes)
 
 
-def forget(options: PeopleOptions) -> Text:
+def forget(options: ForgetOptions) -> Text:
     """Remove people from a gallery for good: keys, rows, crops, index, and the report, in which they may be seen.
 
-    Raises: SettingsError: Nobody is named. DataError: There is nobody of a name; nobody is forgotten then.
+    With the name of a photo only the faces from it, of one person, which may have been filed wrongly.
+
+    Raises: SettingsError: Nobody is named. DataError: There is nobody of a name, or no such photo; nothing is forgotten then.
     """
     if not options.words:
         raise SettingsError("NAME is missing: say who is to be forgotten.", settings=("words",))
+    if options.photo is not None and len(options.words) > 1:
+        message = f"{{photo}} is of one person, got {len(options.words)} names."
+        raise SettingsError(message, settings=("photo",), value=options.photo)
+    if options.photo is not None:
+        with opened(options.known, None) as gallery:
+            person = gallery.forget_photo(gallery.find(options.words[0]).id, options.photo)
+        return Text(f"forgotten: {options.photo}; {person.name} has {counted(person.faces, 'face')} left")
     with opened(options.known, None) as gallery:
         people = [gallery.find(name) for name in dict.fromkeys(options.words)]
         for person in people:
@@ -107,8 +116,10 @@ def report(options: ReportOptions) -> Text:
         crops = np.stack([_pixels(crop) for person in places for crop in gallery.crops(person)])
         with machine_errors(folder):
             folder.mkdir(exist_ok=True)
+        photos = [source for person in places for source in gallery.sources(person)]
         labels = [places[person] for person in owners]
-        page = write_gallery_report([names[one] for one in places], embeddings, labels, crops, calibration(gallery), folder)
+        called = [names[one] for one in places]
+        page = write_gallery_report(called, embeddings, labels, crops, calibration(gallery), folder, photos)
     return Text(str(page))
 
 

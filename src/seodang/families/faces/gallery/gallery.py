@@ -234,6 +234,31 @@ class Gallery:
         self._forget([person_id])
 
     @_alone
+    def forget_photo(self, person_id: str, source: str) -> Person:
+        """Remove what a person has from a photo of that name; nothing of it is left in any file of the gallery.
+
+        Raises:
+            DataError: There is no such person or photo, or it is all that the person has.
+            MachineError: As `forget`.
+        """
+        with self._erasing():
+            known = self._known_by(person_id)
+            faces = self._rows.faces(known)
+            kept = [face for face in faces if face.source != source]
+            if len(kept) == len(faces):
+                near = difflib.get_close_matches(source, [face.source for face in faces], n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"There are {len(faces)} photos."
+                raise DataError(f"{known.person.name} has no photo {source!r} in {self.place}. {hint}")
+            if not kept:
+                raise DataError(f"{source} is all that {self.place} has of {known.person.name}; forget the person instead.")
+            self._store.delete_person(person_id)
+            bare = known._replace(person=_changed(known.person, faces=0))
+            self._rows.write(bare)
+            person = _with_faces(bare.person, self._rows.add(bare, kept))
+            self._store.note(_today(), "forget photo", person.log_id)
+        return person
+
+    @_alone
     def expired(self, today: date) -> list[Person]:
         """The people whose last day is before `today`, in the order of their names."""
         return [one for one in self.people() if one.retain_until is not None and one.retain_until < today.isoformat()]

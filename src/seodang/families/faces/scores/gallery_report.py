@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -69,6 +69,7 @@ class _Gallery:
     calibration: Calibration
     report: Report
     folder: Path
+    photos: Sequence[str] = ()
 
     @cached_property
     def sizes(self) -> Codes:
@@ -88,6 +89,10 @@ class _Gallery:
         """(faces, people), the best score of each face with each person, but not with itself."""
         return best_by_person(self.embeddings, self.embeddings, self.codes, leave_out=True)
 
+    def called(self, face: int) -> str | int:
+        """The photo that a face is from, or the number of the face."""
+        return self.photos[face] if len(self.photos) else face
+
     def picture(self, name: str, picture: Picture, caption: str = "", table: Table | None = None) -> None:
         """Add a picture, and save it beside the page as `<name>.png`."""
         picture.save(self.folder / f"{name}.png")
@@ -95,7 +100,13 @@ class _Gallery:
 
 
 def write_gallery_report(
-    people: Sequence[str], embeddings: Embeddings, labels: ArrayLike, crops: Crops, calibration: Calibration, folder: Path
+    people: Sequence[str],
+    embeddings: Embeddings,
+    labels: ArrayLike,
+    crops: Crops,
+    calibration: Calibration,
+    folder: Path,
+    photos: Sequence[str] = (),
 ) -> Path:
     """Write index.html, which needs nothing else, and each of its pictures as PNG beside it.
 
@@ -106,13 +117,14 @@ def write_gallery_report(
         crops: (faces, height, width, 3), uint8, what the embeddings were made from.
         calibration: By which matches are believed.
         folder: An existing folder.
+        photos: (faces,), what the photo of each is called; left out, faces are numbered.
 
     Returns: The path of the page.
     Raises:
         ShapeError, DataError: These do not belong together, or there is no face.
         MachineError: The page cannot be written.
     """
-    gallery = _checked(people, embeddings, labels, crops, calibration, folder)
+    gallery = replace(_checked(people, embeddings, labels, crops, calibration, folder), photos=photos)
     _write_result(gallery, len(people))
     _write_scores(gallery)
     _write_verification(gallery)
@@ -316,9 +328,9 @@ def _write_pairs(gallery: _Gallery, name: str, title: str, found: list[tuple[flo
         first, second = gallery.names[int(gallery.codes[one])], gallery.names[int(gallery.codes[other])]
         words = _short(first) if first == second else f"{_short(first)} | {_short(second)}"
         cells.append((f"{score:.3f}  {words}", _side_by_side(gallery.crops[one], gallery.crops[other])))
-        rows.append([round(score, 4), first, one, second, other])
+        rows.append([round(score, 4), first, gallery.called(one), second, gallery.called(other)])
     grid = [cells[start : start + PAIRS_A_ROW] for start in range(0, len(cells), PAIRS_A_ROW)]
-    table = Table(["score", "person", "face", "other person", "other face"], rows, title)
+    table = Table(["score", "person", "photo", "other person", "other photo"], rows, title)
     gallery.picture(name, panels(grid, title=title, alt=alt), caption, table)
 
 
