@@ -1,7 +1,6 @@
 # Each target builds the environment it needs, so that a fresh clone has only Python 3.11 or newer to bring.
 PYTHON ?= python3
 FAMILY ?= text
-JOBS ?= 2
 KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernels/*.h)
 PIP_FLAGS = --quiet --constraint constraints.txt
 
@@ -16,7 +15,7 @@ test:  ## lint, types and the whole test suite, in an environment made anew
 	$(MAKE) .env-test/installed FRESH=1
 	.env-test/bin/ruff check . && .env-test/bin/ruff format --check .
 	.env-test/bin/mypy
-	.env-test/bin/python -m pytest -m "not slow" --numprocesses $(JOBS) --dist loadfile $(PYTEST_FLAGS)
+	.env-test/bin/python -m pytest -m "not slow" $(PYTEST_FLAGS)
 
 test-all: .env-test/installed  ## the long proofs too: real learning on real data, many kills
 	.env-test/bin/python -m pytest $(PYTEST_FLAGS)

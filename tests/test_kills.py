@@ -12,7 +12,9 @@ import kills
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
 
 
-@pytest.mark.parametrize(("family", "model"), sorted(kills.MODELS.items()))
+@pytest.mark.parametrize(
+    ("family", "model"), [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan"), ("translation", "pairs")]
+)
 def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
     assert kills.prove(tmp_path, 3, family, model, seed=0) == 0
 

@@ -152,6 +152,7 @@ def test_both_stages_with_real_weights(heads: Path, portrait: RGB) -> None:
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_an_exported_head_holds_the_embedder(heads: Path) -> None:
     pytest.importorskip("onnxscript")
     run = seodang.train("faces", heads / "people", runs=heads / "exported", device="cpu", threads=1, epochs=2)

@@ -86,6 +86,7 @@ def test_a_probe_without_a_direction(wrong: float) -> None:
         index.nearest(np.ones((1, 5), np.float32), 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("people", "alike"), [(100_000, 1), (30_000, 1), (30_000, 200)])
 def test_a_hundred_thousand_faces_in_five_milliseconds(people: int, alike: int) -> None:
     """Also where the nearest faces are all of one person, so that the others must be looked for."""
