@@ -5,6 +5,7 @@
     python benchmarks/faces.py detection         # the 43 annotated boxes of dlib's example photos
     python benchmarks/faces.py speed             # photos a second, from file to embedding
     python benchmarks/faces.py search            # 100,000 embeddings
+    python benchmarks/faces.py albums            # how well an album is sorted by people
     python benchmarks/faces.py same              # dlib's ResNet here and in dlib, on the same chips
     python benchmarks/faces.py calibrate         # write the calibrations that the package ships
 
@@ -22,6 +23,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +39,8 @@ from seodang.families.faces.engine.engine import Engine, open_engine
 from seodang.families.faces.gallery.search import Index
 from seodang.families.faces.options import EngineOptions
 from seodang.families.faces.photos import read_photo
-from seodang.families.faces.scores.calibration import SHIPPED, calibration_of
+from seodang.families.faces.scores.calibration import SHIPPED, calibration_of, shipped_calibration
+from seodang.families.faces.scores.clustering import GROUPING_RATE, cluster, clustering_scores
 from seodang.families.faces.scores.measures import cumulative_match, draw_pairs, fold_accuracy, open_set, score_pairs
 from seodang.families.faces.two_stages import look_at
 
@@ -71,6 +74,7 @@ def main() -> None:
         "detection": detection,
         "search": search,
         "speed": speed,
+        "albums": albums,
         "quality": quality,
         "calibrate": calibrate,
     }
@@ -364,6 +368,24 @@ def search(options: argparse.Namespace) -> Any:
         result[str(count)] = {"median_ms": statistics.median(times), "worst_of_100_ms": float(np.percentile(times, 99))}
     rows = [(f"{count}", f"{one['median_ms']:.2f}", f"{one['worst_of_100_ms']:.2f}") for count, one in result.items()]
     table(("probes at once among 100,000 embeddings, exact", "ms, median of 200", "ms, 99th percentile"), rows)
+    return result
+
+
+def albums(options: argparse.Namespace) -> Any:
+    """All photos of LFW as one album, sorted without a name."""
+    result, rows = {}, []
+    for name in ("sface", "resnet"):
+        faces = embed_lfw(engine(name))
+        start = time.perf_counter()
+        groups = cluster(faces.embeddings, shipped_calibration(name).threshold(GROUPING_RATE))
+        seconds = time.perf_counter() - start
+        scores = clustering_scores(groups, faces.labels)
+        result[name] = {**asdict(scores), "groups": len(np.unique(groups)), "seconds": seconds}
+        measures = (scores.precision, scores.recall, scores.b_cubed, scores.adjusted_rand)
+        rows.append((name, *(f"{one:.4f}" for one in measures), result[name]["groups"], f"{seconds:.1f}"))
+    table(
+        ("engine", "precision of pairs", "recall", "B-cubed", "adjusted Rand", "groups (96 people)", "seconds of sorting"), rows
+    )
     return result
 
 

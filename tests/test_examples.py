@@ -113,9 +113,7 @@ def _write_pairs(place: Path) -> None:
 
 
 def _write_people(place: Path) -> None:
-    """Real faces where SEODANG_MIRROR has them: a folder a person, an album, single photos, a passphrase."""
-    (place / "pass.txt").write_text("for these tests\n")
-    (place / "pass.txt").chmod(0o600)
+    """Real faces where SEODANG_MIRROR has them: a folder a person, an album, single photos."""
     source = Path(os.environ.get("SEODANG_MIRROR", ""), "lfw", "images")
     for name, person in zip(("Ada", "Bo", "Cy"), PEOPLE, strict=True):
         (place / "people" / name).mkdir(parents=True)
@@ -170,6 +168,7 @@ def test_the_python_shown_runs(document: Path, folder: Path, monkeypatch: pytest
     snippets = [one for one in blocks(document, "python") if not any(word in one for word in NEEDS_DOWNLOAD)]
     if not snippets:
         pytest.skip(f"{document.name} shows no Python")
+    main(["faces", "passphrase", "pass.txt"])
     for snippet in snippets:
         shutil.rmtree("runs", ignore_errors=True)
         exec(compile(snippet, str(document), "exec"), {})

@@ -42,6 +42,19 @@ def test_pictures_go_into_a_file_or_a_folder(seodang: Seodang) -> None:
     assert sorted(path.name for path in Path("many").iterdir()) == ["a-2.png", "a.png", "b.png"]
 
 
+def test_pictures_of_several_never_go_where_photos_lie(seodang: Seodang) -> None:
+    """album/a.jpg drawn as album/a.png would take the place of another photo."""
+    Path("album").mkdir()
+    for name in ("a.jpg", "a.png"):
+        Path("album", name).write_bytes(b"mine")
+    both = ("album/a.jpg", "album/a.png")
+    for words, out in ((("album",), "album"), (both, "album"), (("album",), "album/drawn")):
+        outcome = seodang("toy", "mark", *words, *ALLOWED, "--out", out)
+        assert outcome.code == 2 and "the photos themselves lie in" in outcome.err
+    assert [Path(photo).read_bytes() for photo in both] == [b"mine"] * 2
+    assert seodang("toy", "mark", *both, *ALLOWED, "--out", "drawn").code == 0
+
+
 def test_what_gets_no_answer_is_told_after_the_others(seodang: Seodang) -> None:
     outcome = seodang("toy", "mark", "bad1.jpg", "a.jpg", "bad2.jpg", *ALLOWED)
     assert outcome.code == 2 and outcome.out.startswith("a.jpg: 6 x 4")

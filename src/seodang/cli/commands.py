@@ -139,8 +139,7 @@ def use(args: Namespace) -> int:
     with working(f"{args.tool}: {tool.summary}"):
         result = tool.action(options)
     values = result if isinstance(result, list | Iterator) else [result]
-    several = len(words) != 1 or Path(words[0]).is_dir()
-    write_tool_values(values, getattr(args, "out", None), several=several, as_json=args.json)
+    write_tool_values(values, getattr(args, "out", None), words, as_json=args.json)
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,24 +46,24 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, as_json: bool) -> None:
+def write_tool_values(values: Iterable[Any], out: str | None, words: Sequence[str], *, as_json: bool) -> None:
     """Print values as they come, with their pictures written.
 
     Args:
         values: What a tool gives.
         out: Where pictures go: a PNG file, or a folder.
-        several: Whether there may be several pictures, so that a folder is needed.
+        words: What the tool worked on; of a single file there is one picture, else pictures need a folder.
         as_json: Print one JSON object a value.
 
     Raises:
         SettingsError: The pictures cannot go there.
         DataError: Something got no answer.
     """
-    target = None if out is None else _target(Path(out), several)
+    several = len(words) != 1 or Path(words[0]).is_dir()
+    target = None if out is None else _target(Path(out), words if several else ())
     refused: list[Unread] = []
-    count, taken = 0, set[str]()
+    taken = set[str]()
     for value in values:
-        count += 1
         if isinstance(value, Unread):
             refused.append(value)
             if as_json:
@@ -84,11 +84,15 @@ def write_tool_values(values: Iterable[Any], out: str | None, *, several: bool, 
         raise DataError(f"{first.file}: {reason}{more}.")
 
 
-def _target(place: Path, several: bool) -> Path:
-    """A checked file, or a folder that is made."""
-    if several:
+def _target(place: Path, words: Sequence[str]) -> Path:
+    """A checked file, or where there are words a folder that is made, in which none of the photos that they name can lie."""
+    if words:
         if place.suffix.lower() == PNG or (place.exists() and not place.is_dir()):
             raise SettingsError(f"{{out}} must be a folder, as there are several photos, got {place}.", settings=(OUT,))
+        whole = place.resolve()
+        for source in (Path(word).resolve() for word in words):
+            if whole == source.parent or (source.is_dir() and source in (whole, *whole.parents)):
+                raise SettingsError(f"{{out}}: the photos themselves lie in {place}; choose another folder.", settings=(OUT,))
         try:
             place.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -151,6 +151,14 @@ def test_a_gallery_of_enough_people_calibrates_itself_and_a_small_one_does_not()
     assert own_calibration(rows[few], labels[few], "sface") == shipped_calibration("sface")
 
 
+def test_a_large_gallery_calibrates_itself_by_some_of_its_people() -> None:
+    rows, labels = album(1200, 6, seed=1)
+    some, whole = own_calibration(rows, labels, "sface"), calibration_of(rows, labels)
+    assert some.source == "4,998 faces of 833 of the 1,200 people of this gallery"
+    assert some == own_calibration(rows, labels, "sface"), "the same people each time"
+    assert some.threshold(0.01, 7200, 1200) == pytest.approx(whole.threshold(0.01, 7200, 1200), abs=0.02)
+
+
 def test_wrong_questions_are_refused() -> None:
     calibration = two_normals()
     with pytest.raises(SettingsError, match="false_match_rate must be between 0 and 1, got 1"):

@@ -129,8 +129,6 @@ def people() -> Groups:
 
 def test_groups_are_named_by_size() -> None:
     assert groups_of([1, 0, 0]).faces == {"person 1": (1, 2), "person 2": (0,)}
-    assert people().name_of(4) == "eve"
-    assert people().name_of(9) is None
 
 
 def test_merging_keeps_the_first_name_and_its_place() -> None:

@@ -389,6 +389,17 @@ def test_mistyped_tools_and_options(place: Path, capsys: pytest.CaptureFixture[s
     assert "--detector is read only when --engine is dlib" in capsys.readouterr().err
 
 
+def test_a_passphrase_is_drawn_once(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("passphrase", "new")
+    drawn = (place / "new").read_text()
+    assert len(drawn.strip()) >= 32 and (place / "new").stat().st_mode & 0o077 == 0
+    assert drawn.strip() not in capsys.readouterr().out
+    run("passphrase", "new", code=3)
+    assert (place / "new").read_text() == drawn and "new" in capsys.readouterr().err
+    run("passphrase", code=2)
+    assert "One file is expected, got 0 names." in capsys.readouterr().err
+
+
 def test_every_weight_file_is_declared(capsys: pytest.CaptureFixture[str]) -> None:
     run("weights", "--json")
     tables = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

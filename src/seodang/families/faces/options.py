@@ -141,5 +141,11 @@ class ReportOptions(Settings):
     known: GalleryOptions = GalleryOptions()
 
 
+class PassphraseOptions(Settings):
+    """Where a passphrase goes."""
+
+    words: tuple[str, ...] = Field((), description="file that is made, which only its owner may read")
+
+
 class NoOptions(Settings):
     """No options."""

@@ -91,6 +91,12 @@ def _split(chosen: options.SplitOptions) -> Text:
     return split(chosen)
 
 
+def _passphrase(chosen: options.PassphraseOptions) -> Text:
+    from seodang.families.faces.actions.managing import draw_passphrase
+
+    return draw_passphrase(chosen)
+
+
 def _weights(chosen: options.NoOptions) -> list[Table]:
     from seodang.families.faces.actions.managing import list_weights
 
@@ -103,6 +109,7 @@ TOOLS = (
         "detect", "find faces, each with a box and five landmarks", options.DetectOptions, _detect, "photos", "PHOTO", PICTURE
     ),
     Tool("enroll", "add people who agreed to a gallery", options.EnrollOptions, _enroll, "people", "FOLDER"),
+    Tool("passphrase", "draw a passphrase for a gallery into a file", options.PassphraseOptions, _passphrase, "words", "FILE"),
     Tool("identify", "name every face, or call it unknown", options.IdentifyOptions, _identify, "photos", "PHOTO", PICTURE),
     Tool("verify", "tell whether two photos show one person", options.VerifyOptions, _verify, "photos", "PHOTO"),
     Tool("cluster", "sort the faces of an album by people", options.ClusterOptions, _cluster, "album", "PHOTO"),

@@ -18,7 +18,7 @@ from seodang.families.faces.two_stages import Seen, as_boxes, look_at
 
 
 def detect(options: DetectOptions) -> Iterator[Boxes | Unread]:
-    """The faces of each photo; a `Unread` in place of one that cannot be read.
+    """The faces of each photo; an `Unread` in place of one that cannot be read.
 
     Raises: DataError: There is no such file or folder, or no photo in it. SettingsError: No photo is named.
     """

@@ -26,7 +26,7 @@ LIKELIER = 0.5  # a name is given when it is likelier right than wrong
 
 
 def identify(options: IdentifyOptions) -> Iterator[Boxes | Unread]:
-    """The faces of each photo with the name of the person of the gallery, or unknown; a `Unread` for what cannot be read.
+    """The faces of each photo with the name of the person of the gallery, or unknown; an `Unread` for what cannot be read.
 
     A face is named when its likeness to the nearest person is above the threshold at which so many strangers as
     `false_match_rate` says would be named in a gallery of this size, and the name is likelier right than wrong. Beside a name

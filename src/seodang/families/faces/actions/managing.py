@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -14,7 +15,8 @@ from seodang.core.values import Table, Text
 from seodang.data.records import counted
 from seodang.families.faces.actions.enrolling import FOREVER
 from seodang.families.faces.actions.galleries import calibration, opened
-from seodang.families.faces.options import ForgetOptions, PeopleOptions, RenameOptions, ReportOptions
+from seodang.families.faces.gallery.sealing import write_passphrase
+from seodang.families.faces.options import ForgetOptions, PassphraseOptions, PeopleOptions, RenameOptions, ReportOptions
 
 REPORT_SIDE = 112  # pixels of the faces in a report
 
@@ -125,6 +127,17 @@ def report(options: ReportOptions) -> Text:
 
 def _pixels(crop: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     return np.asarray(Image.open(BytesIO(crop), formats=["PNG"]).convert("RGB").resize((REPORT_SIDE, REPORT_SIDE)))
+
+
+def draw_passphrase(options: PassphraseOptions) -> Text:
+    """Write a passphrase that nobody guesses into a new file.
+
+    Raises: SettingsError: Not one file is named. MachineError: It is there already, or cannot be written.
+    """
+    if len(options.words) != 1:
+        raise SettingsError(f"One file is expected, got {counted(len(options.words), 'name')}.", settings=("words",))
+    write_passphrase(Path(options.words[0]))
+    return Text(f"{options.words[0]}: a new passphrase; who has it can open the gallery, and without it nobody can")
 
 
 def list_weights() -> list[Table]:

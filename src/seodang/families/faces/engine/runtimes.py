@@ -22,7 +22,7 @@ Network = Callable[[Floats], list[Floats]]
 
 
 def best_runtime() -> Runtime:
-    """OpenVINO where it is installed: it is faster by two to nine times."""
+    """OpenVINO where it is installed: it computes SFace about twice as fast in f32, and knows bf16."""
     return "onnx" if find_spec("openvino") is None else "openvino"
 
 

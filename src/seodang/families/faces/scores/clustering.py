@@ -67,10 +67,6 @@ class Groups:
                 raise
             raise DataError(f"Groups are names with lists of face numbers; wrong is {error}.") from error
 
-    def name_of(self, face: int) -> str | None:
-        """Whose face it is; None where it is in no group."""
-        return next((name for name, numbers in self.faces.items() if face in numbers), None)
-
 
 @dataclass(frozen=True)
 class ClusteringScores:
