@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from seodang.core.errors import SettingsError
 from seodang.core.processors import usable_threads
@@ -81,6 +82,24 @@ def choose_device(device: str = "auto", precision: str = "auto", threads: int | 
     _keep_freed_memory()
     _settle_vector_functions()
     return Device(chosen, exact, count, f"{why}; {why_exact}")
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch and NumPy on one thread: in many small steps a second one is waited for longer than it helps."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _linear_algebra().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries that NumPy multiplies matrices with; to look for them takes as long as hundreds of small steps."""
+    return ThreadpoolController()
 
 
 def _settle_vector_functions() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,6 +120,38 @@ class Seed:
     def where(self) -> str:
         """For messages and for names of what is made of it."""
         return f"seed {self.number}" + (f" of {self.label}" if self.label else "")
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an agent sees: numbers, an image or a dictionary of such, as its environment gives them; or the same as JSON."""
+
+    given: Any
+    where: str = ""
+    """The file and line it was read from, for messages."""
+
+    def content(self) -> Any:
+        """Numbers, lists and dictionaries. Raises: DataError: It is a text and not JSON."""
+        if not isinstance(self.given, str):
+            return self.given
+        try:
+            return json.loads(self.given)
+        except ValueError as error:
+            raise DataError(f"an observation is expected as JSON, such as [0.1, -0.2], got {self.given[:60]!r}") from error
+
+
+@dataclass(frozen=True)
+class Action:
+    """What an agent does, and what it thinks of it."""
+
+    action: Any
+    """As the environment takes it: a number, or a list of numbers."""
+    chances: tuple[tuple[float, ...], ...] = ()
+    """How likely each action of each choice is when it acts by chance."""
+    worths: tuple[float, ...] = ()
+    """What each action is worth, where it knows."""
+    value: float | None = None
+    """What it expects to be paid from here on, in the rewards that it learned from; None: it does not say."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Agents: reinforcement learning in any Gymnasium environment, or one of your own."""

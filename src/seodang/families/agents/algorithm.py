@@ -1,0 +1,53 @@
+"""Algorithm: what each way of learning has to say for itself, and the list of them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from seodang.core.device import Device
+from seodang.core.learner import BatchSource, Learner
+from seodang.families.agents.actor import Actor
+from seodang.families.agents.environments.spaces import ActionShape, ObservationShape
+from seodang.families.agents.environments.stepping import Environments
+from seodang.families.agents.settings import AgentsSettings
+
+MODULES = {"ppo": "ppo", "dqn": "dqn", "sac": "sac", "q-learning": "q_learning"}
+
+
+@dataclass(frozen=True)
+class World:
+    """What an agent sees and does, and where it computes: all that networks are built by."""
+
+    settings: AgentsSettings
+    observation: ObservationShape
+    actions: ActionShape
+    device: Device
+
+    @classmethod
+    def of(cls, settings: AgentsSettings, preprocessing: Mapping[str, Any], device: Device) -> World:
+        """As a run remembers it."""
+        shape = ObservationShape.from_described(preprocessing["observation"])
+        return cls(settings, shape, ActionShape.from_described(preprocessing["actions"]), device)
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """One way of learning."""
+
+    networks: Callable[[World], dict[str, nn.Module]]
+    """Everything with weights that acting needs, by name."""
+    actor: Callable[[World, Mapping[str, nn.Module]], Actor]
+    """Who acts by those networks."""
+    training: Callable[[World, Mapping[str, nn.Module], Environments, int, int], tuple[Learner, BatchSource]]
+    """(world, networks, environments, batches of an epoch, epochs) -> who learns, and from what."""
+
+
+def algorithm(name: str) -> Algorithm:
+    """An algorithm by its name; its file holds one called ALGORITHM."""
+    found: Algorithm = importlib.import_module(f"{__package__}.{MODULES[name]}").ALGORITHM
+    return found

@@ -1,0 +1,242 @@
+"""Many environments stepped at once: by one call where Gymnasium has one, in this process, or in a process for each core.
+
+Which of them steps changes no number: every environment has its own random numbers, and rows keep their order. All follow one
+rule about the end of an episode: the row after an end is the first of the next episode, its action is ignored and its reward is
+0 (Gymnasium's "next step" autoreset). So the observation that follows an end is the last of its episode, and a value may be
+read off it where time alone ended it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple, final
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from seodang.core.errors import DataError
+from seodang.core.seeds import mix
+from seodang.families.agents.environments.opening import Opened
+from seodang.families.agents.environments.spaces import ActionShape, ObservationReader, Observations, action_shape
+
+
+class Steps(NamedTuple):
+    """What came of one step of many environments."""
+
+    observations: Observations
+    """Seen after the step; arrays that the next step writes anew."""
+    rewards: NDArray[np.float32]
+    terminated: NDArray[np.bool_]
+    """Ended by what happened: nothing comes after it, so its value is 0."""
+    truncated: NDArray[np.bool_]
+    """Ended by a time limit alone."""
+    begun: NDArray[np.bool_]
+    """Whether this was no step but the beginning of an episode."""
+
+
+class Environments(ABC):
+    """Some environments of one kind."""
+
+    count: int
+    reader: ObservationReader
+    actions: ActionShape
+    restorable: bool
+    """Whether `load_state` brings back the very same state."""
+
+    @abstractmethod
+    def reset(self) -> Observations:
+        """Begin an episode in each."""
+
+    @abstractmethod
+    def step(self, actions: NDArray[Any]) -> Steps:
+        """One step in each: (count, width), as `ActionShape.for_environment` takes them."""
+
+    @abstractmethod
+    def state(self) -> Any:
+        """Where each stands, as JSON."""
+
+    @abstractmethod
+    def load_state(self, state: Any) -> Observations:
+        """Put each back, and see what it gives there."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of processes and windows."""
+
+
+@final
+class Group(Environments):
+    """Environments that are stepped one after another in this process.
+
+    Their state is the state of their random numbers as the episode began, and what was done since: played again, that leads to
+    the same place wherever chance comes from the environment's own generator.
+
+    Args:
+        opened: Which environment.
+        seeds: Where chance begins in each.
+        frames: Images shown at once.
+    """
+
+    def __init__(self, opened: Opened, seeds: Sequence[int], frames: int) -> None:
+        self.environments = [opened.make() for _ in seeds]
+        self.seeds = seeds
+        self.count = len(seeds)
+        first = self.environments[0]
+        self.reader = ObservationReader(first.observation_space, frames)
+        self.actions = action_shape(first.action_space)
+        self.restorable = True
+        self.rows = self.reader.shape.empty(self.count)
+        self.before: list[Any] = [None] * self.count  # random numbers as the episode began
+        self.done: list[list[Any]] = [[] for _ in seeds]
+        self.over = [False] * self.count
+        self.results = _empty_results(self.count)
+
+    def reset(self) -> Observations:
+        """Begin an episode in each."""
+        for number, (environment, seed) in enumerate(zip(self.environments, self.seeds, strict=True)):
+            environment.unwrapped.np_random = np.random.default_rng(seed)
+            self._begin(number)
+        return self.rows
+
+    def step(self, actions: NDArray[Any]) -> Steps:
+        """One step in each."""
+        wanted = self.actions.for_environment(actions)
+        rewards, terminated, truncated, begun = self.results
+        for number, environment in enumerate(self.environments):
+            begun[number] = self.over[number]
+            if self.over[number]:
+                rewards[number], terminated[number], truncated[number] = 0.0, False, False
+                self._begin(number)
+                continue
+            action = wanted[number]
+            seen, rewards[number], terminated[number], truncated[number], _ = environment.step(action)
+            self.over[number] = bool(terminated[number] or truncated[number])
+            self.done[number].append(action)
+            self.reader.write(seen, self.rows, number, first=False)
+        return Steps(self.rows, rewards, terminated, truncated, begun)
+
+    def _begin(self, number: int) -> None:
+        environment = self.environments[number]
+        self.before[number] = environment.unwrapped.np_random.bit_generator.state
+        self.done[number] = []
+        self.over[number] = False
+        self.reader.write(environment.reset()[0], self.rows, number, first=True)
+
+    def state(self) -> list[Any]:
+        """Of each: its random numbers as the episode began, and what was done since."""
+        done = [np.array(actions).tolist() for actions in self.done]
+        return [list(one) for one in zip(self.before, done, self.over, strict=True)]
+
+    def load_state(self, state: list[Any]) -> Observations:
+        """Play each episode again up to where it was."""
+        for number, (before, done, over) in enumerate(state):
+            environment = self.environments[number]
+            environment.unwrapped.np_random = np.random.default_rng(0)
+            environment.unwrapped.np_random.bit_generator.state = before
+            self._begin(number)
+            self.done[number] = list(np.array(done, self.actions.dtype))
+            self.over[number] = over
+            for action in self.done[number]:
+                seen = environment.step(action)[0]
+                self.reader.write(seen, self.rows, number, first=False)
+        return self.rows
+
+    def close(self) -> None:
+        """Let go of windows."""
+        for environment in self.environments:
+            environment.close()
+
+
+@final
+class Native(Environments):
+    """Environments that their own package steps by one call: Gymnasium's CartPole, Atari's games.
+
+    Args:
+        opened: Which environment.
+        count: How many.
+        seed: Where chance begins.
+    """
+
+    def __init__(self, opened: Opened, count: int, seed: int) -> None:
+        self.vector = opened.make_many(count)
+        self.count, self.seed = count, seed
+        self.reader = ObservationReader(self.vector.single_observation_space, frames=1)
+        self.actions = action_shape(self.vector.single_action_space)
+        self.restorable = set(CARTPOLE) <= set(vars(self.vector.unwrapped))
+        self.images = bool(self.reader.shape.channels)
+        self.over = np.zeros(count, bool)
+        mode = self.vector.metadata.get("autoreset_mode")
+        if mode is not gymnasium.vector.AutoresetMode.NEXT_STEP:
+            raise DataError(f"{opened.name} begins episodes by the rule {mode}, and only the next-step rule can be followed")
+
+    def reset(self) -> Observations:
+        """Begin an episode in each."""
+        seen, _ = self.vector.reset(seed=self.seed)
+        self.over = np.zeros(self.count, bool)
+        return self._read(seen)
+
+    def step(self, actions: NDArray[Any]) -> Steps:
+        """One step in each."""
+        seen, rewards, terminated, truncated, _ = self.vector.step(self.actions.for_environment(actions))
+        begun, self.over = self.over, terminated | truncated
+        return Steps(self._read(seen), rewards.astype(np.float32), terminated, truncated, begun)
+
+    def _read(self, seen: NDArray[Any]) -> Observations:
+        none = self.reader.shape.empty(self.count)
+        if self.images:
+            return Observations(none.vectors, np.ascontiguousarray(seen))
+        return Observations(np.ascontiguousarray(seen, np.float32), none.images)
+
+    def state(self) -> Any:
+        """The arrays that hold all of it, where they are known."""
+        if not self.restorable:
+            return None
+        inner = self.vector.unwrapped
+        arrays = {name: np.asarray(getattr(inner, name)).tolist() for name in CARTPOLE}
+        return {**arrays, "random": inner.np_random.bit_generator.state, "over": self.over.tolist()}
+
+    def load_state(self, state: Any) -> Observations:
+        """Put the arrays back; where they are not known, begin new episodes."""
+        seen = self.reset()
+        if state is None:
+            return seen
+        inner = self.vector.unwrapped
+        for name in CARTPOLE:
+            setattr(inner, name, np.array(state[name], getattr(inner, name).dtype))
+        inner.np_random.bit_generator.state = state["random"]
+        self.over = np.array(state["over"], bool)
+        return self._read(inner.state.T)
+
+    def close(self) -> None:
+        """Let go of threads."""
+        self.vector.close()
+
+
+CARTPOLE = ("state", "steps", "prev_done")
+"""What Gymnasium's vector CartPole keeps beside its random numbers."""
+
+
+def make_environments(opened: Opened, count: int, *, seed: int, frames: int, processes: int) -> Environments:
+    """Some environments, stepped in the way that suits them.
+
+    Args:
+        opened: Which.
+        count: How many.
+        seed: Where chance begins.
+        frames: Images that are shown at once, where there are images and the environment does not stack them itself.
+        processes: Cores to keep busy.
+    """
+    if opened.is_vectorised:
+        return Native(opened, count, mix(seed, "environments") % 2**31)
+    seeds = [mix(seed, "environment", number) for number in range(count)]
+    if processes > 1 and count > 1:
+        from seodang.families.agents.environments.workers import Workers
+
+        return Workers(opened, seeds, frames, min(processes, count))
+    return Group(opened, seeds, frames)
+
+
+def _empty_results(count: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    return np.zeros(count, np.float32), np.zeros(count, bool), np.zeros(count, bool), np.zeros(count, bool)

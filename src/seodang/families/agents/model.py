@@ -1,0 +1,178 @@
+"""The networks: vectors and images in, what an algorithm needs to know of each action out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from seodang.families.agents.environments.spaces import ObservationShape
+
+Activation = Literal["tanh", "relu"]
+ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
+FEATURES = 512  # of an image, Mnih et al. 2015
+OBSERVED_RANGE = 10.0  # standard deviations beyond which a normalised number is cut
+
+
+class Mlp(nn.Sequential):
+    """Linear layers with an activation between them.
+
+    Args:
+        inputs, outputs: Numbers in and out.
+        hidden: Units of each layer between.
+        activation: Behind each of those.
+        gain: Of the last layer's orthogonal weights, the others' being that of the activation; None for PyTorch's own weights.
+    """
+
+    def __init__(self, inputs: int, hidden: Sequence[int], outputs: int, activation: Activation, gain: float | None) -> None:
+        sizes = [inputs, *hidden, outputs]
+        layers: list[nn.Module] = []
+        for place, (before, after) in enumerate(pairwise(sizes)):
+            linear = nn.Linear(before, after)
+            last = place == len(sizes) - 2
+            if gain is not None:
+                nn.init.orthogonal_(linear.weight, gain if last else nn.init.calculate_gain(activation))
+                nn.init.zeros_(linear.bias)
+            layers += [linear] if last else [linear, ACTIVATIONS[activation]()]
+        super().__init__(*layers)
+
+
+class ImageFeatures(nn.Module):
+    """Features of images and vectors: the convolutions of Mnih et al. 2015, with the vector laid beside what they find.
+
+    Images of less than 36 pixels a side get smaller steps.
+    """
+
+    def __init__(self, shape: ObservationShape) -> None:
+        super().__init__()
+        small = min(shape.height, shape.width) < 36
+        sizes = ((3, 2), (3, 2), (3, 1)) if small else ((8, 4), (4, 2), (3, 1))
+        channels = (shape.channels, 32, 64, 64)
+        layers: list[nn.Module] = []
+        for place, (kernel, step) in enumerate(sizes):
+            layers += [nn.Conv2d(channels[place], channels[place + 1], kernel, step), nn.ReLU()]
+        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+        with torch.no_grad():
+            flat = self.convolutions(torch.zeros(1, *shape.image)).shape[1]
+        self.dense = nn.Sequential(nn.Linear(flat, FEATURES), nn.ReLU())
+        for layer in [*self.convolutions, *self.dense]:
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.orthogonal_(layer.weight, nn.init.calculate_gain("relu"))
+                nn.init.zeros_(layer.bias)
+        self.size = FEATURES + shape.numbers
+
+    def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
+        """(batch, numbers) float32 and (batch, channels, height, width) uint8 -> (batch, size)."""
+        features = self.dense(self.convolutions(images.float() / 255))
+        return torch.cat([features, vectors], 1)
+
+
+class Normaliser(nn.Module):
+    """Numbers of an observation, less their mean and by their standard deviation, as far as they were seen.
+
+    Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+
+    Args: numbers: How many.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(numbers, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(numbers, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(batch, numbers) -> the same, within 10 standard deviations."""
+        scaled = (vectors - self.mean.float()) / (self.variance.float() + 1e-8).sqrt()
+        return scaled.clamp(-OBSERVED_RANGE, OBSERVED_RANGE)
+
+    def learn(self, vectors: Tensor) -> None:
+        """Take more of them into account."""
+        rows = vectors.double()
+        mean, variance, count = rows.mean(0), rows.var(0, correction=0), float(len(rows))
+        total = self.count + count
+        shift = mean - self.mean
+        squares = self.variance * self.count + variance * count + shift.square() * self.count * count / total
+        self.mean += shift * count / total
+        self.variance.copy_(squares / total)
+        self.count.copy_(total)
+
+
+class Spread(nn.Module):
+    """Means of normal distributions, with the logarithms of their standard deviations beside, which no observation changes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.log_std = nn.Parameter(torch.zeros(width))
+
+    def forward(self, means: Tensor) -> Tensor:
+        """(batch, width) -> (batch, 2 * width)."""
+        return torch.cat([means, self.log_std.expand_as(means)], 1)
+
+
+class ActorCritic(nn.Module):
+    """A policy and a value: two networks side by side for vectors, two heads of one for images.
+
+    Args:
+        shape: What is seen.
+        hidden: Units of each hidden layer.
+        outputs: Numbers that the policy gives: a logit for each choice, or the mean of each number.
+        continuous: Whether actions are numbers, whose spread is learned too.
+    """
+
+    def __init__(self, shape: ObservationShape, hidden: Sequence[int], outputs: int, continuous: bool) -> None:
+        super().__init__()
+        self.features = ImageFeatures(shape) if shape.channels else None
+        inputs = self.features.size if self.features else shape.numbers
+        layers = () if self.features else hidden
+        self.policy = Mlp(inputs, layers, outputs, "tanh", gain=0.01)
+        self.spread = Spread(outputs) if continuous else None
+        self.value = Mlp(inputs, layers, 1, "tanh", gain=1.0)
+
+    def forward(self, vectors: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns: What the policy gives, (batch, outputs), or twice as many with their spread; values, (batch,)."""
+        seen = self.features(vectors, images) if self.features else vectors
+        policy = self.policy(seen)
+        return policy if self.spread is None else self.spread(policy), self.value(seen).squeeze(1)
+
+
+class ActionValues(nn.Module):
+    """What each action is worth.
+
+    Args:
+        shape: What is seen.
+        hidden: Units of each hidden layer.
+        actions: How many there are.
+    """
+
+    def __init__(self, shape: ObservationShape, hidden: Sequence[int], actions: int) -> None:
+        super().__init__()
+        self.features = ImageFeatures(shape) if shape.channels else None
+        inputs = self.features.size if self.features else shape.numbers
+        self.values = Mlp(inputs, () if self.features else hidden, actions, "relu", gain=None)
+
+    def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
+        """(batch, actions)."""
+        values: Tensor = self.values(self.features(vectors, images) if self.features else vectors)
+        return values
+
+
+class TwinValues(nn.Module):
+    """What an action of several numbers is worth, by two networks that err apart (Fujimoto et al. 2018, arXiv:1802.09477)."""
+
+    def __init__(self, numbers: int, width: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.first = Mlp(numbers + width, hidden, 1, "relu", gain=None)
+        self.second = Mlp(numbers + width, hidden, 1, "relu", gain=None)
+
+    def forward(self, vectors: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, numbers) and (batch, width) -> (batch,) each."""
+        both = torch.cat([vectors, actions], 1)
+        return self.first(both).squeeze(1), self.second(both).squeeze(1)

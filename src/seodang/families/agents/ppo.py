@@ -1,0 +1,211 @@
+"""PPO: a policy is improved on its own newest rollout, several times over, but never far from what it was.
+
+Schulman et al. 2017, "Proximal policy optimization algorithms", arXiv:1707.06347, with generalised advantages (Schulman et al.
+2016, arXiv:1506.02438), advantages normalised within a batch, and rates that fall along a line. An episode that a time
+limit ended is not taken for one that went wrong: the value of its last observation stands for all that would have come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from seodang.core.learner import Learner
+from seodang.core.step import NonFiniteError
+from seodang.families.agents.actor import chance_of_this_step
+from seodang.families.agents.algorithm import Algorithm, World
+from seodang.families.agents.distributions import distribution_of
+from seodang.families.agents.environments.spaces import Observations, ObservationShape
+from seodang.families.agents.environments.stepping import Environments
+from seodang.families.agents.model import ActorCritic, Normaliser
+from seodang.families.agents.passes import FlatWeights, PolicyPass, threads_for
+from seodang.families.agents.policy import Policy
+from seodang.families.agents.returns import RewardScale
+from seodang.families.agents.rollouts import Rollout, RolloutSource
+
+Array = NDArray[np.float32]
+VALUE_WEIGHT = 0.5  # of the value's squared error beside the policy's loss
+ADAM_EPSILON = 1e-5
+LEAST_BATCH = 2  # steps; one has no spread to normalise by
+
+
+@dataclass(frozen=True)
+class PpoRules:
+    """How PPO learns; the names are those of the settings."""
+
+    learning_rate: float
+    discount: float
+    gae_lambda: float
+    clip_range: float
+    entropy_weight: float
+    clip_norm: float | None
+    batch_size: int
+    updates: int
+
+
+class Sample(NamedTuple):
+    """Steps in any order, with what they turned out to be worth."""
+
+    seen: Observations
+    actions: NDArray[np.int64] | Array
+    log_probabilities: Array
+    advantages: Array
+    returns: Array
+
+
+def advantages(
+    rewards: Array, values: Array, terminated: NDArray[np.bool_], over: NDArray[np.bool_], discount: float, weight: float
+) -> Array:
+    """How much better each step was than expected: generalised advantages, equation 16 of arXiv:1506.02438.
+
+    Args:
+        rewards: (time, environments).
+        values: (time + 1, environments), of the observation before each step, and after the last.
+        terminated: (time, environments); nothing comes after such a step.
+        over: (time, environments); ended by whatever. After a time limit the value of the last observation stands for the rest.
+        discount: What a reward one step later is worth.
+        weight: Lambda: how far a surprise reaches back.
+
+    Returns: (time, environments), float32.
+    """
+    surprises = rewards + discount * values[1:] * ~terminated - values[:-1]
+    found = np.empty_like(rewards)
+    carried = np.zeros_like(rewards[0])
+    kept = (discount * weight) * ~over
+    for step in range(len(rewards) - 1, -1, -1):
+        carried = surprises[step] + kept[step] * carried
+        found[step] = carried
+    return found
+
+
+class PpoLearner(Learner):
+    """A policy, its value, and the rule that improves both.
+
+    Args:
+        policy: Who acts.
+        passes: Through the policy's network.
+        weights: Of that network.
+        rules: How it learns.
+        shape: Of what is seen.
+    """
+
+    def __init__(
+        self, policy: Policy, passes: PolicyPass, weights: FlatWeights, rules: PpoRules, shape: ObservationShape
+    ) -> None:
+        self.policy, self.passes, self.rules, self.weights = policy, passes, rules, weights
+        self.shape = shape
+        self.adam = Adam([weights.all], lr=rules.learning_rate, eps=ADAM_EPSILON, fused=True)
+
+    def modules(self) -> Mapping[str, nn.Module]:
+        """Networks, and the scale of observations, without which they would read something else."""
+        normaliser = self.policy.normaliser
+        return {"network": self.passes.network, **({} if normaliser is None else {"normaliser": normaliser})}
+
+    def optimizers(self) -> Mapping[str, Optimizer]:
+        """One for all weights."""
+        return {"adam": self.adam}
+
+    def update(self, batch: Rollout) -> dict[str, Tensor]:
+        """Pass over a rollout several times, in batches of steps drawn anew each time."""
+        with threads_for(self.shape):
+            values = self.passes.values_of(batch.seen.flat(2)).reshape(len(batch.rewards) + 1, -1)
+            sample, explained = self._judged(batch, values)
+            sums, count = np.zeros(5), 0
+            for rows in self._batches(len(sample.advantages)):
+                sums += self._step(Sample(sample.seen.at(rows), *(part[rows] for part in sample[1:])))
+                count += 1
+        names = ("policy_loss", "value_loss", "entropy", "moved", "clipped")
+        found = dict(zip(names, sums / max(count, 1), strict=True))
+        told = {"episode_return": batch.mean_return, **found, "explained": explained}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
+
+    def _judged(self, batch: Rollout, values: Array) -> tuple[Sample, float]:
+        """The steps that something can be learned of, and the part of the returns' variance that the values explain."""
+        rules = self.rules
+        better = advantages(batch.rewards, values, batch.terminated, batch.over, rules.discount, rules.gae_lambda)
+        returns = better + values[:-1]
+        rows = np.flatnonzero(~batch.begun.ravel())
+        before = Observations(*(part[:-1] for part in batch.seen)).flat(2)
+        flat = (
+            batch.actions.reshape(-1, batch.actions.shape[2]),
+            batch.log_probabilities.ravel(),
+            better.ravel(),
+            returns.ravel(),
+        )
+        sample = Sample(before.at(rows), *(part[rows] for part in flat))
+        spread = float(sample.returns.var())
+        return sample, 1 - float(sample.advantages.var()) / spread if spread > 0 else 0.0
+
+    def _batches(self, count: int) -> Iterator[NDArray[np.int64]]:
+        random = chance_of_this_step()
+        for _ in range(self.rules.updates):
+            order = random.permutation(count)
+            for start in range(0, count, self.rules.batch_size):
+                rows = order[start : start + self.rules.batch_size]
+                if len(rows) >= LEAST_BATCH:
+                    yield rows
+
+    def _step(self, sample: Sample) -> NDArray[np.float64]:
+        """One step down the clipped objective, equation 9 of the paper; its gradient by each output in closed form."""
+        rules, count = self.rules, len(sample.advantages)
+        outputs, values = self.passes.forward(sample.seen)
+        likelihood = self.policy.distribution.likelihood(outputs, sample.actions)
+        change = likelihood.log_probabilities - sample.log_probabilities
+        ratios = np.exp(change)
+        better = (sample.advantages - sample.advantages.mean()) / (sample.advantages.std() + 1e-8)
+        clip = rules.clip_range * self.rate
+        # Where the ratio has left the clip range in the direction that pays, the objective is flat.
+        free = np.where(better > 0, ratios < 1 + clip, ratios > 1 - clip)
+        errors = values - sample.returns
+        weights = (better * ratios * free) * np.float32(-1 / count)
+        entropy_weights = np.full(count, -rules.entropy_weight / count, np.float32)
+        self.weights.forget()
+        self.passes.backward(likelihood.gradient(weights, entropy_weights), errors * np.float32(2 * VALUE_WEIGHT / count))
+        length = self.weights.clip(rules.clip_norm)
+        if not bool(torch.isfinite(length)):
+            raise NonFiniteError("the gradient of the policy and its value")
+        self.adam.step()
+        clipped = np.clip(ratios, 1 - clip, 1 + clip)
+        policy_loss = -np.minimum(ratios * better, clipped * better).mean()
+        moved = (ratios - 1 - change).mean()  # http://joschu.net/blog/kl-approx.html
+        outside = (np.abs(ratios - 1) > clip).mean()
+        return np.array([policy_loss, (errors * errors).mean(), likelihood.entropies.mean(), moved, outside], np.float64)
+
+
+def _networks(world: World) -> dict[str, nn.Module]:
+    continuous = world.actions.kind == "continuous"
+    outputs = distribution_of(world.actions).outputs
+    assert world.settings.model.hidden is not None
+    network = ActorCritic(world.observation, world.settings.model.hidden, outputs, continuous).to(world.device.torch)
+    if not world.settings.environment.normalise:
+        return {"network": network}
+    return {"network": network, "normaliser": Normaliser(world.observation.numbers)}
+
+
+def _actor(world: World, networks: Mapping[str, nn.Module]) -> Policy:
+    network, normaliser = networks["network"], networks.get("normaliser")
+    assert isinstance(network, ActorCritic) and (normaliser is None or isinstance(normaliser, Normaliser))
+    return Policy(PolicyPass(network, world.device), normaliser, world.actions)
+
+
+def _training(
+    world: World, networks: Mapping[str, nn.Module], environments: Environments, batches: int, epochs: int
+) -> tuple[PpoLearner, RolloutSource]:
+    training = world.settings.training.to_flat()
+    weights = FlatWeights(networks["network"])
+    policy = _actor(world, networks)
+    assert isinstance(policy.answers, PolicyPass)
+    rules = PpoRules(**{name: training[name] for name in PpoRules.__dataclass_fields__})
+    scale = RewardScale(environments.count, rules.discount) if world.settings.environment.normalise else None
+    source = RolloutSource(environments, policy, training["horizon"], batches, scale)
+    return PpoLearner(policy, policy.answers, weights, rules, world.observation), source
+
+
+ALGORITHM = Algorithm(_networks, _actor, _training)

@@ -1,0 +1,152 @@
+"""Trained agents, ready to act, whatever computes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from seodang.core.checkpoint import restore_modules
+from seodang.core.errors import DataError
+from seodang.core.family import Trained
+from seodang.core.values import Action, Observation, Refused
+from seodang.data.tables import check_exists
+from seodang.families.agents.actor import Actor
+from seodang.families.agents.algorithm import World, algorithm
+from seodang.families.agents.environments.spaces import Observations
+from seodang.families.agents.settings import AgentsSettings
+from seodang.families.agents.training import stage_names
+
+
+@dataclass(frozen=True)
+class AgentsPredictor:
+    """What can act for a trained run: an agent of each seed, of whom one is chosen."""
+
+    world: World
+    agents: tuple[Actor, ...]
+    networks: tuple[Mapping[str, nn.Module], ...]
+    """Of each agent; none of an exported one."""
+    chosen: int = 0
+    """The agent that was best on the way."""
+
+    @property
+    def settings(self) -> AgentsSettings:
+        """Of the run."""
+        return self.world.settings
+
+    @property
+    def agent(self) -> Actor:
+        """The chosen one."""
+        return self.agents[self.chosen]
+
+    def predict(self, inputs: Sequence[Observation]) -> list[Action | Refused]:
+        """What to do for each observation."""
+        answers: dict[int, Action | Refused] = {}
+        read: dict[int, Observations] = {}
+        for place, one in enumerate(inputs):
+            try:
+                read[place] = self.read(one.content())
+            except DataError as error:
+                answers[place] = Refused(str(error).rstrip("."))
+        if read:
+            seen = Observations(*(np.concatenate(parts) for parts in zip(*read.values(), strict=True)))
+            answers |= dict(zip(read, self.decide(seen), strict=True))
+        return [answers[place] for place in range(len(inputs))]
+
+    def decide(self, seen: Observations) -> list[Action]:
+        """What to do, as the environment takes it, and what the agent thinks."""
+        wanted = self.world.actions.for_environment(self.agent.best(seen))
+        chances, values, worths = self.agent.chances(seen), self.agent.values(seen), self.agent.worths(seen)
+        return [
+            Action(
+                action.tolist(),
+                () if chances is None else tuple(tuple(map(float, one[row])) for one in chances),
+                () if worths is None else tuple(map(float, worths[row])),
+                None if values is None else float(values[row]),
+            )
+            for row, action in enumerate(wanted)
+        ]
+
+    def read(self, content: Any) -> Observations:
+        """One observation as networks read it.
+
+        Args: content: A vector of numbers, as the environment lays its parts end to end; or {"vector": ..., "image": ...},
+            with an image of (channels, height, width).
+
+        Raises: DataError: It has another shape.
+        """
+        shape = self.world.observation
+        parts = (
+            content if isinstance(content, dict) else {"image" if shape.channels and not shape.numbers else "vector": content}
+        )
+        unknown = set(parts) - {"vector", "image"}
+        if unknown:
+            raise DataError(f"an observation has the parts vector and image, got {sorted(unknown)[0]!r}")
+        vector = _array(parts.get("vector", []), np.float32, "numbers")
+        image = _array(parts.get("image", np.zeros(shape.image)), np.uint8, "pixels")
+        if vector.shape != (shape.numbers,) or image.shape != shape.image:
+            have = [f"{vector.size} numbers"] * bool(vector.size or not image.size)
+            have += [f"an image of {' x '.join(map(str, image.shape))}"] * bool(image.size)
+            raise DataError(f"this agent sees {shape.words()}, got {' and '.join(have)}")
+        if not np.isfinite(vector).all():
+            raise DataError("an observation has a number that is not finite")
+        return Observations(vector[None], image[None])
+
+
+def load_agents(trained: Trained[AgentsSettings]) -> AgentsPredictor:
+    """The agents of a run. Raises: RunError: Weights are missing or of another network."""
+    world = World.of(trained.settings, trained.preprocessing, trained.device)
+    assert trained.settings.model.model is not None
+    rules = algorithm(trained.settings.model.model)
+    agents, networks = [], []
+    for name in stage_names(trained.settings):
+        made = rules.networks(world)
+        restore_modules(made, trained.weights[name])
+        for network in made.values():
+            network.eval()
+        agents.append(rules.actor(world, made))
+        networks.append(made)
+    return AgentsPredictor(world, tuple(agents), tuple(networks), _best(trained))
+
+
+def _best(trained: Trained[AgentsSettings]) -> int:
+    """The agent with the highest return in any measurement on the way, whose episodes are not those of the last one."""
+    best: dict[str, float] = {}
+    for row in trained.run.rows("metrics.jsonl"):
+        if row["kind"] == "evaluation":
+            best[row["stage"]] = max(best.get(row["stage"], -np.inf), row["episode_return"])
+    scores = [best.get(name, -np.inf) for name in stage_names(trained.settings)]
+    return int(np.argmax(scores))
+
+
+def read_observations(source: Path) -> list[Observation]:
+    """One a line, as JSON. Raises: DataError: The file is not there, or a line is empty."""
+    check_exists(source)
+    if not source.is_file():
+        raise DataError(f"{source}: expected a file with an observation a line, as JSON, got a folder.")
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{source}: expected a text with an observation a line, as JSON, got no text.") from error
+    found = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            raise DataError(f"{source.name}, line {number}: there is no observation in it; write one, or remove the line.")
+        found.append(Observation(line, f"{source.name}, line {number}"))
+    return found
+
+
+def _array(content: Any, kind: Any, what: str) -> Any:
+    try:
+        array = np.asarray(content, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"an observation is made of {what}, got {str(content)[:60]}") from error
+    if array.ndim == 0:
+        array = array[None]
+    if kind is np.uint8 and array.size and not ((array >= 0) & (array <= 255)).all():
+        raise DataError("pixels are from 0 to 255")
+    return array.astype(kind)

@@ -1,0 +1,86 @@
+"""Where an agent's batches come from: environments with a state of their own, which is part of every checkpoint."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from seodang.core.learner import BatchSource
+from seodang.families.agents.environments.spaces import Observations
+from seodang.families.agents.environments.stepping import Environments, Steps
+from seodang.families.agents.passes import threads_for
+from seodang.families.agents.returns import EpisodeReturns
+
+
+class EnvironmentSource(BatchSource):
+    """Steps environments, and remembers where they stand and what they paid.
+
+    Args:
+        environments: Which, and how many.
+        horizon: Steps of each for one batch.
+        batches: Of an epoch.
+    """
+
+    def __init__(self, environments: Environments, horizon: int, batches: int) -> None:
+        self.environments, self.horizon, self.batches = environments, horizon, batches
+        self.returns = EpisodeReturns(environments.count)
+        seen = environments.reset()
+        self.vectors, self.images = (torch.from_numpy(part.copy()) for part in seen)
+        self.over = torch.zeros(environments.count, dtype=torch.bool)
+
+    @property
+    def seen(self) -> Observations:
+        """What the environments show now."""
+        return Observations(self.vectors.numpy(), self.images.numpy())
+
+    def plan(self, seed: int, epoch: int) -> Sequence[int]:
+        """How many steps each environment takes for each batch."""
+        return [self.horizon] * self.batches
+
+    def batch(self, work: int) -> Any:
+        """Step the environments, asking the agent as it is now."""
+        with threads_for(self.environments.reader.shape):
+            return self.collect(work)
+
+    @abstractmethod
+    def collect(self, steps: int) -> Any:
+        """Some steps of each environment, and what can be learned of them."""
+
+    def rows(self, work: int) -> int:
+        """Steps of all environments."""
+        return work * self.environments.count
+
+    def step(self, actions: Any) -> Steps:
+        """One step of each environment; `seen` is then what came of it."""
+        steps = self.environments.step(actions)
+        np.copyto(self.vectors.numpy(), steps.observations.vectors)
+        if self.images.numel():
+            np.copyto(self.images.numpy(), steps.observations.images)
+        np.logical_or(steps.terminated, steps.truncated, out=self.over.numpy())
+        self.returns.add(steps)
+        return steps
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What is seen now, and what running episodes have paid."""
+        return {"vectors": self.vectors, "images": self.images, "over": self.over, **self.returns.tensors()}
+
+    def state(self) -> dict[str, Any]:
+        """Where the environments stand, and what episodes paid."""
+        return {"environments": self.environments.state(), "returns": self.returns.state()}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Put the environments back; where that is impossible, they begin new episodes."""
+        self.returns.load_state(state["returns"])
+        there = self.environments.load_state(state["environments"])
+        same = np.array_equal(there.vectors, self.vectors.numpy()) and np.array_equal(there.images, self.images.numpy())
+        if not same:
+            there = self.environments.reset()
+            np.copyto(self.vectors.numpy(), there.vectors)
+            np.copyto(self.images.numpy(), there.images)
+            self.over.zero_()
+            self.returns.running.zero_()
