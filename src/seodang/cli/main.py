@@ -141,6 +141,7 @@ def _add_evaluate(parser: Parser, words: Sequence[str]) -> None:
     _add_run(parser, words)
     parser.add_argument("source", metavar="SOURCE", nargs="?", help="labelled data; left out: the run's own test part")
     _add_reading(parser, words)
+    _add_predicting(parser, words)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -152,9 +153,7 @@ def _add_predict(parser: Parser, words: Sequence[str]) -> None:
         parser.set_defaults(file=None)
         for name, about in families.drawings(family).items():
             parser.add_argument(spell(name), metavar="PNG", help=f"{about}; a folder where there are several files")
-        predicting = families.predicting(family)
-        add_settings(parser, (leaf for leaf in families.settings_type(family).leaves() if leaf.name in predicting))
-        parser.set_defaults(predicting=predicting)
+        _add_predicting(parser, words)
     else:
         parser.add_argument("text", metavar="TEXT", nargs="*", default=[], help="left out: one text a line from a pipe")
         for name, about in (families.drawings(family) if family else {}).items():
@@ -245,6 +244,22 @@ def _add_reading(parser: Parser, words: Sequence[str]) -> None:
         wanted = families.reading(family)
         add_settings(parser, (leaf for leaf in families.settings_type(family).leaves() if leaf.name in wanted))
         parser.set_defaults(reading=wanted)
+
+
+def _add_predicting(parser: Parser, words: Sequence[str]) -> None:
+    """The flags of what may differ from the training when a run is used, of the family that the run belongs to."""
+    family = _family_among(words)
+    if family:
+        wanted = families.predicting(family)
+        read = getattr(parser, "_defaults", {}).get("reading", ())
+        leaves = families.settings_type(family).leaves()
+        add_settings(parser, (leaf for leaf in leaves if leaf.name in wanted and leaf.name not in read))
+        parser.set_defaults(predicting=wanted)
+
+
+def _add_explain(parser: Parser, words: Sequence[str]) -> None:
+    _add_run(parser, words)
+    _add_predicting(parser, words)
 
 
 def _family_among(words: Sequence[str]) -> str | None:
@@ -352,7 +367,7 @@ COMMANDS: dict[str, tuple[Command, str, AddArguments]] = {
     "resume": (commands.resume, "go on with an interrupted training, exactly", _add_resume),
     "evaluate": (commands.evaluate, "measure a run on its test part or on other labelled data", _add_evaluate),
     "predict": (commands.predict, "predict texts, files, or what is piped in", _add_predict),
-    "explain": (commands.explain, "write the report of a run: pictures, tables, mistakes", _add_run),
+    "explain": (commands.explain, "write the report of a run: pictures, tables, mistakes", _add_explain),
     "export": (commands.export, "write a run as ONNX, proven equal", _add_run),
     "check": (commands.check, "report everything noticeable about data before training", _add_check),
     "runs": (commands.runs, "list runs: status, main measure, yardstick", _add_runs),

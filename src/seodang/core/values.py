@@ -146,9 +146,9 @@ class Action:
 
     action: Any
     """As the environment takes it: a number, or a list of numbers."""
-    chances: tuple[tuple[float, ...], ...] = ()
-    """How likely each action of each choice is when it acts by chance."""
-    worths: tuple[float, ...] = ()
+    chances: tuple[tuple[float, ...], ...] | None = None
+    """How likely each action of each choice is when it acts by chance; None for numbers."""
+    worths: tuple[float, ...] | None = None
     """What each action is worth, where it knows."""
     value: float | None = None
     """What it expects to be paid from here on, in the rewards that it learned from; None: it does not say."""

@@ -11,8 +11,8 @@ from torch import nn
 
 from seodang.core.device import Device
 from seodang.core.learner import BatchSource, Learner
-from seodang.families.agents.actor import Actor
-from seodang.families.agents.environments.spaces import ActionShape, ObservationShape
+from seodang.families.agents.actor import Actor, Array
+from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Environments
 from seodang.families.agents.settings import AgentsSettings
 
@@ -35,6 +35,10 @@ class World:
         return cls(settings, shape, ActionShape.from_described(preprocessing["actions"]), device)
 
 
+Run = Callable[[Observations], tuple[Array, ...]]
+"""An exported network: observations -> its outputs, in order."""
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """One way of learning."""
@@ -43,8 +47,19 @@ class Algorithm:
     """Everything with weights that acting needs, by name."""
     actor: Callable[[World, Mapping[str, nn.Module]], Actor]
     """Who acts by those networks."""
+    whole: Callable[[World, Mapping[str, nn.Module]], nn.Module]
+    """All that acting needs as one network of vectors and images, for export."""
+    told: Mapping[str, str]
+    """What that network gives: the name of each output, and what it means."""
+    exported_actor: Callable[[World, Run], Actor]
+    """Who acts by what an exported network gives."""
     training: Callable[[World, Mapping[str, nn.Module], Environments, int, int], tuple[Learner, BatchSource]]
-    """(world, networks, environments, batches of an epoch, epochs) -> who learns, and from what."""
+    """(world, networks, environments, batches of an epoch, batches in all) -> who learns, and from what."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what an exported network gives."""
+        return tuple(self.told)
 
 
 def algorithm(name: str) -> Algorithm:

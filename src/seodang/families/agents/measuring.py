@@ -80,14 +80,12 @@ def _quantiles(judged: Sequence[Judged], random: Episodes) -> Table:
 
 
 def _episodes(judged: Sequence[Judged], random: Episodes) -> Table:
-    """Every episode, so that distributions can be drawn."""
-    rows = [(f"seed {seed}", kind, float(paid), int(length))
-            for seed, one in enumerate(judged) for kind, played in (("best", one.best), ("chance", one.sampled))
-            for paid, length in zip(played.returns, played.lengths, strict=True)]  # fmt: skip
-    rows += [
-        ("random", "random", float(paid), int(length)) for paid, length in zip(random.returns, random.lengths, strict=True)
-    ]
-    return Table(("agent", "acting", "return", "steps"), tuple(rows))
+    """The return of every episode, a row for each agent and way of acting, so that distributions can be drawn."""
+    rows = [(f"seed {seed}", "best", one.best) for seed, one in enumerate(judged)]
+    rows += [(f"seed {seed}", "by chance", one.sampled) for seed, one in enumerate(judged)]
+    rows.append(("none", "at random", random))
+    numbers = tuple(map(str, range(1, len(random.returns) + 1)))
+    return Table(("agent", "acting", *numbers), tuple((agent, how, *map(float, one.returns)) for agent, how, one in rows))
 
 
 def _seeds(judged: Sequence[Judged]) -> Table:

@@ -20,7 +20,7 @@ from torch.optim import Adam, Optimizer
 from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import chance_of_this_step
-from seodang.families.agents.algorithm import Algorithm, World
+from seodang.families.agents.algorithm import Algorithm, Run, World
 from seodang.families.agents.distributions import distribution_of
 from seodang.families.agents.environments.spaces import Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Environments
@@ -184,7 +184,7 @@ def _networks(world: World) -> dict[str, nn.Module]:
     outputs = distribution_of(world.actions).outputs
     assert world.settings.model.hidden is not None
     network = ActorCritic(world.observation, world.settings.model.hidden, outputs, continuous).to(world.device.torch)
-    if not world.settings.environment.normalise:
+    if not world.settings.environment.normalise or not world.observation.numbers:
         return {"network": network}
     return {"network": network, "normaliser": Normaliser(world.observation.numbers)}
 
@@ -196,7 +196,7 @@ def _actor(world: World, networks: Mapping[str, nn.Module]) -> Policy:
 
 
 def _training(
-    world: World, networks: Mapping[str, nn.Module], environments: Environments, batches: int, epochs: int
+    world: World, networks: Mapping[str, nn.Module], environments: Environments, batches: int, total: int
 ) -> tuple[PpoLearner, RolloutSource]:
     training = world.settings.training.to_flat()
     weights = FlatWeights(networks["network"])
@@ -208,4 +208,45 @@ def _training(
     return PpoLearner(policy, policy.answers, weights, rules, world.observation), source
 
 
-ALGORITHM = Algorithm(_networks, _actor, _training)
+class _Whole(nn.Module):
+    """Policy and value of observations as they come."""
+
+    def __init__(self, network: nn.Module, normaliser: nn.Module | None) -> None:
+        super().__init__()
+        self.network, self.normaliser = network, normaliser
+
+    def forward(self, vectors: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns: What the policy gives, and values."""
+        found: tuple[Tensor, Tensor] = self.network(vectors if self.normaliser is None else self.normaliser(vectors), images)
+        return found
+
+
+class _Exported:
+    """What an exported network gives, for a policy."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def policy_of(self, seen: Observations) -> Array:
+        """(batch, outputs)."""
+        return self.run(seen)[0]
+
+    def values_of(self, seen: Observations) -> Array:
+        """(batch,)."""
+        return self.run(seen)[1]
+
+
+TOLD = {
+    "policy": "(batch, outputs): a logit for each action of each choice; or the mean of each number from -1 to 1, then the "
+    "logarithm of its standard deviation",
+    "values": "(batch,): what is expected to be paid from here on, in the rewards it learned from",
+}
+
+ALGORITHM = Algorithm(
+    networks=_networks,
+    actor=_actor,
+    whole=lambda world, networks: _Whole(networks["network"], networks.get("normaliser")),
+    told=TOLD,
+    exported_actor=lambda world, run: Policy(_Exported(run), None, world.actions),
+    training=_training,
+)

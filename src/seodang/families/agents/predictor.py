@@ -64,8 +64,8 @@ class AgentsPredictor:
         return [
             Action(
                 action.tolist(),
-                () if chances is None else tuple(tuple(map(float, one[row])) for one in chances),
-                () if worths is None else tuple(map(float, worths[row])),
+                None if chances is None else tuple(tuple(map(float, one[row])) for one in chances),
+                None if worths is None else tuple(map(float, worths[row])),
                 None if values is None else float(values[row]),
             )
             for row, action in enumerate(wanted)
