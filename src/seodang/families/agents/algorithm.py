@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -30,8 +30,10 @@ class World:
 
     @classmethod
     def of(cls, settings: AgentsSettings, preprocessing: Mapping[str, Any], device: Device) -> World:
-        """As a run remembers it."""
+        """As a run remembers it. Networks of vectors stay on the CPU: a GPU is waited for longer than each small step takes."""
         shape = ObservationShape.from_described(preprocessing["observation"])
+        if not shape.channels:
+            device = replace(device, type="cpu", precision="f32")
         return cls(settings, shape, ActionShape.from_described(preprocessing["actions"]), device)
 
 

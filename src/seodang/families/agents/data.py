@@ -17,6 +17,11 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 from seodang.families.agents.environments.stepping import Environments, make_environments
 from seodang.families.agents.settings import AgentsSettings
 
+VECTORS_ON_CPU = (
+    "networks that read numbers alone compute in f32 on one thread of the CPU, even beside a GPU, which would be slower: each of "
+    "their many small steps would wait for it longer than it takes here"
+)
+
 
 @dataclass(frozen=True)
 class AgentsData:
@@ -56,7 +61,8 @@ class AgentsData:
         }
         if self.opened.is_atari:
             found["licence"] = ATARI_LICENCE
-        found["notes"] = [*self.checked.notes, *((self.checked.exactness,) if self.checked.exactness else ())]
+        place = () if self.observation.channels else (VECTORS_ON_CPU,)
+        found["notes"] = [*self.checked.notes, *filter(None, (self.checked.exactness,)), *place]
         return found
 
 

@@ -50,7 +50,8 @@ class GreedyActor(Actor):
 
     def best(self, seen: Observations) -> NDArray[Any]:
         """The action that is worth most."""
-        return self.answers.values_of(seen).argmax(1)[:, None]
+        chosen: NDArray[Any] = self.answers.values_of(seen).argmax(1)
+        return chosen[:, None]
 
     def sampled(self, seen: Observations, random: np.random.Generator) -> NDArray[Any]:
         """The same, or by chance another."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from seodang.core.device import Device
@@ -134,7 +135,7 @@ def _wrapped(network: nn.Module, shape: ObservationShape) -> nn.Module:
 
 def _fed(seen: Observations) -> dict[str, Any]:
     """Inputs as ONNX Runtime takes them: the parts that there are."""
-    parts = {"vectors": seen.vectors, "images": seen.images}
+    parts: dict[str, NDArray[Any]] = {"vectors": seen.vectors, "images": seen.images}
     return {name: np.ascontiguousarray(part) for name, part in parts.items() if part.shape[1]}
 
 

@@ -114,7 +114,7 @@ class PolicyPass:
 
     def __init__(self, network: ActorCritic, device: Device) -> None:
         self.network, self.device = network, device
-        self.by_hand = network.features is None and device.type == "cpu"
+        self.by_hand = network.features is None
         if self.by_hand:
             self.policy, self.value = HandPass(network.policy), HandPass(network.value)
             self.log_std = None if network.spread is None else network.spread.log_std.detach().numpy()
@@ -172,7 +172,7 @@ class ValuesPass:
 
     def __init__(self, network: ActionValues, device: Device) -> None:
         self.network, self.device = network, device
-        self.hand = HandPass(network.values) if network.features is None and device.type == "cpu" else None
+        self.hand = HandPass(network.values) if network.features is None else None
         self.kept: Tensor | None = None
 
     def values_of(self, seen: Observations) -> Array:

@@ -59,6 +59,12 @@ class Sample(NamedTuple):
     advantages: Array
     returns: Array
 
+    def at(self, rows: NDArray[np.int64]) -> Sample:
+        """Some of them."""
+        return Sample(
+            self.seen.at(rows), self.actions[rows], self.log_probabilities[rows], self.advantages[rows], self.returns[rows]
+        )
+
 
 def advantages(
     rewards: Array, values: Array, terminated: NDArray[np.bool_], over: NDArray[np.bool_], discount: float, weight: float
@@ -119,7 +125,7 @@ class PpoLearner(Learner):
             sample, explained = self._judged(batch, values)
             sums, count = np.zeros(5), 0
             for rows in self._batches(len(sample.advantages)):
-                sums += self._step(Sample(sample.seen.at(rows), *(part[rows] for part in sample[1:])))
+                sums += self._step(sample.at(rows))
                 count += 1
         names = ("policy_loss", "value_loss", "entropy", "moved", "clipped")
         found = dict(zip(names, sums / max(count, 1), strict=True))
@@ -131,15 +137,10 @@ class PpoLearner(Learner):
         rules = self.rules
         better = advantages(batch.rewards, values, batch.terminated, batch.over, rules.discount, rules.gae_lambda)
         returns = better + values[:-1]
-        rows = np.flatnonzero(~batch.begun.ravel())
-        before = Observations(*(part[:-1] for part in batch.seen)).flat(2)
-        flat = (
-            batch.actions.reshape(-1, batch.actions.shape[2]),
-            batch.log_probabilities.ravel(),
-            better.ravel(),
-            returns.ravel(),
-        )
-        sample = Sample(before.at(rows), *(part[rows] for part in flat))
+        before = Observations(batch.seen.vectors[:-1], batch.seen.images[:-1]).flat(2)
+        actions = batch.actions.reshape(-1, batch.actions.shape[2])
+        every = Sample(before, actions, batch.log_probabilities.ravel(), better.ravel(), returns.ravel())
+        sample = every.at(np.flatnonzero(~batch.begun.ravel()))
         spread = float(sample.returns.var())
         return sample, 1 - float(sample.advantages.var()) / spread if spread > 0 else 0.0
 

@@ -59,7 +59,8 @@ class Table(nn.Module):
 
 def states_of(seen: Observations) -> NDArray[np.int64]:
     """The numbers of the states that are shown one-hot."""
-    return seen.vectors.argmax(1)
+    found: NDArray[np.int64] = seen.vectors.argmax(1)
+    return found
 
 
 class WalkSource(EnvironmentSource):

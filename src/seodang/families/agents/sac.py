@@ -1,8 +1,8 @@
 """SAC: numbers are chosen so that they pay and stay surprising, learned from remembered steps.
 
 Haarnoja et al. 2018, "Soft actor-critic algorithms and applications", arXiv:1812.05905: two critics of which the lower is
-believed, targets that follow them, actions squashed into their bounds by tanh, and a temperature that adapts until the policy is
-as undecided as the paper asks: its entropy minus one nat for each number.
+believed, targets that follow them, actions squashed into their bounds by tanh, and a temperature that adapts until the policy
+is as undecided as the paper asks: its entropy minus one nat for each number.
 """
 
 from __future__ import annotations
