@@ -5,10 +5,11 @@ KERNELS = $(wildcard src/seodang/families/*/kernels/*.[ch] src/seodang/nn/kernel
 PIP_FLAGS = --quiet --constraint constraints.txt
 
 .PHONY: demo test test-all check clean
-.PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation benchmark-faces
+.PHONY: benchmark-text benchmark-language benchmark-words benchmark-segmentation benchmark-gan benchmark-translation benchmark-faces benchmark-agents
 
 demo: .venv/installed  ## train, measure and explain on real data: FAMILY=text, or another
 	$(if $(filter faces,$(FAMILY)),.venv/bin/python -m pip install $(PIP_FLAGS) --editable '.[faces]')
+	$(if $(filter agents,$(FAMILY)),.venv/bin/python -m pip install $(PIP_FLAGS) --editable '.[video]')
 	.venv/bin/python examples/demo.py $(FAMILY)
 
 test:  ## lint, types and the whole test suite, in an environment made anew
@@ -68,6 +69,10 @@ benchmark-faces: .venv/installed  ## half an hour, beside face_recognition; run 
 	.venv/bin/python -m pip install $(PIP_FLAGS) '.[faces,dlib]'
 	.venv/bin/python -m pip install --quiet --no-deps --requirement benchmarks/requirements-faces.txt
 	.venv/bin/python benchmarks/faces.py all
+
+benchmark-agents: .venv/installed  ## an hour and a half, beside stable-baselines3; run it alone on the machine
+	.venv/bin/python -m pip install $(PIP_FLAGS) '.[box2d,mujoco,atari]' $(shell grep stable-baselines3 benchmarks/requirements.txt)
+	.venv/bin/python benchmarks/agents.py all
 
 benchmark-translation: .venv/installed  ## half an hour; run it alone on the machine
 	.venv/bin/python benchmarks/translation.py all

@@ -19,6 +19,7 @@ TRAINING = {
     "words": ["wikipedia-sample"],
     "segmentation": ["drawn-cells", "--minutes", "2"],
     "gan": ["mnist-5k", "--minutes", "3"],
+    "agents": ["CartPole-v1"],
     "faces": ["runs/people", "--skip-bad-photos"],
     "translation": ["facades", "--direction", "b-to-a", "--resize", "64", "--minutes", "4"],
 }
@@ -27,6 +28,7 @@ EXAMPLES = {
     "language": ["To be, or not to b", "What light through yonder window break"],
     "words": ["king", "river"],
     "gan": ["3:7", "--out", "runs/seven.png"],
+    "agents": ["[0.0, 0.5, 0.05, -0.2]"],
 }
 OVERLAYS, SKETCHES, PHOTOS = "runs/overlays", "runs/sketches", "runs/photos"
 PEOPLE, ALBUM, NAMED, SORTED = "runs/people", "runs/album", "runs/named", "runs/sorted"
@@ -34,6 +36,7 @@ KEY = ["--gallery", "runs/gallery", "--passphrase-file", "runs/passphrase"]
 VERBS = {
     "language": [["generate", "--prompt", "ROMEO:", "--length", "500", "--seed", "7", "--stream"]],
     "words": [["neighbours", "king"], ["analogy", "man", "king", "woman"]],
+    "agents": [["watch", "--out", "runs/episode.mp4"], ["watch", "--sampled", "--out", "runs/episode.gif"]],
     "gan": [["generate", "--count", "64", "--out", "runs/digits.png"], ["generate", "--walk", "6", "--out", "runs/walk.gif"]],
 }
 

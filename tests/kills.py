@@ -60,6 +60,9 @@ class Job:
     @classmethod
     def written(cls, family: str, folder: Path, model: str, chance: random.Random) -> Job:
         """A training that takes some seconds, with its data."""
+        if family == "agents":  # an environment is named, not written, and an epoch is a part of the training
+            source, flags = WORLDS[model]
+            return cls(family, Path(source), ["--model", model, "--episodes", "4", "--watched-episodes", "2", *flags.split()])
         chosen = WAYS[family][model] if family in WAYS else ["--model", model]
         flags = ["--preset", "smoke", *chosen, "--epochs", "4", "--batch-size", "8", "--patience", "none"]
         return cls(family, WRITERS[family](folder / family, chance), flags)
@@ -184,7 +187,20 @@ def write_strips(folder: Path, chance: random.Random) -> Path:
     return folder
 
 
-MODELS = {"text": "cnn", "segmentation": "unet-small", "gan": "r3gan", "translation": "pairs", "faces": "cut-out"}
+MODELS = {
+    "text": "cnn",
+    "segmentation": "unet-small",
+    "gan": "r3gan",
+    "translation": "pairs",
+    "faces": "cut-out",
+    "agents": "ppo",
+}
+WORLDS = {
+    "ppo": ("LunarLander-v3", "--steps 24000 --epochs 6 --environments 4 --horizon 100 --updates 2"),
+    "dqn": ("CartPole-v1", "--steps 9000 --epochs 3 --warmup-steps 500"),
+    "sac": ("Pendulum-v1", "--steps 3000 --epochs 3 --warmup-steps 300 --hidden 32 32"),
+    "q-learning": ("FrozenLake-v1", "--steps 60000 --epochs 6"),
+}
 WAYS: dict[str, dict[str, list[str]]] = {
     "translation": {"pairs": [], "unpaired": ["--unpaired"]},
     "faces": {"cut-out": ["--no-cut", "--model", "cnn", "--side", "32"]},

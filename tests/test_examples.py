@@ -44,6 +44,7 @@ NEEDS_DOWNLOAD = (
 )
 PEOPLE = ("Amelie_Mauresmo", "Abdullah_Gul", "Alvaro_Uribe")
 OPTIONS = {"train": "--quiet --epochs 1 --threads 1 --device cpu --precision f32"}
+SHORT_EPISODES = "--steps 3000 --episodes 4 --watched-episodes 2"
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -159,7 +160,8 @@ def test_the_commands_shown_run(document: Path, folder: Path, capsys: pytest.Cap
         if words[0] == "resume":
             interrupted = seodang.train("text", "reviews.csv", model="cnn", should_stop=lambda: True)
             assert interrupted.path == Path(words[1])
-        code = main([*words, *OPTIONS.get(words[0], "").split()])
+        short = SHORT_EPISODES if "train agents" in command else ""
+        code = main([*words, *OPTIONS.get(words[0], "").split(), *short.split()])
         assert code == 0, f"{command}: {capsys.readouterr().err}"
 
 

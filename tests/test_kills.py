@@ -13,7 +13,8 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no 
 
 
 @pytest.mark.parametrize(
-    ("family", "model"), [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan"), ("translation", "pairs")]
+    ("family", "model"),
+    [("text", "cnn"), ("segmentation", "unet-small"), ("gan", "r3gan"), ("translation", "pairs"), ("agents", "ppo")],
 )
 def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
     assert kills.prove(tmp_path, 3, family, model, seed=0) == 0
@@ -32,6 +33,10 @@ def test_three_kills(tmp_path: Path, family: str, model: str) -> None:
         ("translation", "pairs", 20),
         ("translation", "unpaired", 20),
         ("faces", "cut-out", 20),
+        ("agents", "ppo", 20),
+        ("agents", "dqn", 20),
+        ("agents", "sac", 20),
+        ("agents", "q-learning", 20),
     ],
 )
 def test_many_kills(tmp_path: Path, family: str, model: str, number: int) -> None:

@@ -18,8 +18,8 @@ from seodang.families.agents.environments.stepping import Environments, make_env
 from seodang.families.agents.settings import AgentsSettings
 
 VECTORS_ON_CPU = (
-    "networks that read numbers alone compute in f32 on one thread of the CPU, even beside a GPU, which would be slower: each of "
-    "their many small steps would wait for it longer than it takes here"
+    "networks that read numbers alone compute in f32 on one thread of the CPU, even beside a GPU, which would be slower: each "
+    "of their many small steps would wait for it longer than it takes here"
 )
 
 

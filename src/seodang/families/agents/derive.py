@@ -40,6 +40,7 @@ IMAGE: dict[str, dict[str, Any]] = {
     },
     "dqn": {"steps": 2_000_000, "replay_size": 50_000, "batch_size": 32, "learning_rate": 1e-4, "hidden": (), "horizon": 4},
 }  # fmt: skip
+FEATURES_JOINED = 256  # units behind an image and numbers: without a layer there neither could change what the other means
 EPOCHS = 20
 WATCHED_EPISODES = 20
 
@@ -54,6 +55,8 @@ def prepare(data: AgentsData, settings: AgentsSettings) -> Prepared[AgentsSettin
     model, why_model = _model(data, flat["model"], tuned)
     _refuse_unfit(data, model)
     usual = {**SHARED, **USUAL[model], **(IMAGE.get(model, {}) if data.observation.channels else {})}
+    if data.observation.channels and data.observation.numbers:
+        usual["hidden"] = (FEATURES_JOINED,)
     usual |= {"epochs": EPOCHS, "watched_episodes": WATCHED_EPISODES}
     if model == "ppo":
         usual["normalise"] = not data.observation.channels

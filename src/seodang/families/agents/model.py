@@ -61,13 +61,16 @@ class ImageFeatures(nn.Module):
         for layer in [*self.convolutions, *self.dense]:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(layer.weight, nn.init.calculate_gain("relu"))
-                nn.init.zeros_(layer.bias)
+                nn.init.constant_(layer.bias, 0.0)  # type: ignore[arg-type]
+        self.convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.size = FEATURES + shape.numbers
 
     def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
         """(batch, numbers) float32 and (batch, channels, height, width) uint8 -> (batch, size)."""
-        features = self.dense(self.convolutions(images.float() / 255))
-        return torch.cat([features, vectors], 1)
+        kind = torch.get_autocast_dtype(images.device.type) if torch.is_autocast_enabled(images.device.type) else torch.float32
+        # Bytes are exact in bf16, and to make floats of them takes longer than the first convolution.
+        pixels = images.to(kind, memory_format=torch.channels_last) / 255
+        return torch.cat([self.dense(self.convolutions(pixels)), vectors], 1)
 
 
 class Normaliser(nn.Module):
@@ -122,7 +125,7 @@ class ActorCritic(nn.Module):
 
     Args:
         shape: What is seen.
-        hidden: Units of each hidden layer.
+        hidden: Units of each hidden layer, behind the features of images.
         outputs: Numbers that the policy gives: a logit for each choice, or the mean of each number.
         continuous: Whether actions are numbers, whose spread is learned too.
     """
@@ -131,10 +134,9 @@ class ActorCritic(nn.Module):
         super().__init__()
         self.features = ImageFeatures(shape) if shape.channels else None
         inputs = self.features.size if self.features else shape.numbers
-        layers = () if self.features else hidden
-        self.policy = Mlp(inputs, layers, outputs, "tanh", gain=0.01)
+        self.policy = Mlp(inputs, hidden, outputs, "tanh", gain=0.01)
         self.spread = Spread(outputs) if continuous else None
-        self.value = Mlp(inputs, layers, 1, "tanh", gain=1.0)
+        self.value = Mlp(inputs, hidden, 1, "tanh", gain=1.0)
 
     def forward(self, vectors: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         """Returns: What the policy gives, (batch, outputs), or twice as many with their spread; values, (batch,)."""
@@ -148,7 +150,7 @@ class ActionValues(nn.Module):
 
     Args:
         shape: What is seen.
-        hidden: Units of each hidden layer.
+        hidden: Units of each hidden layer, behind the features of images.
         actions: How many there are.
     """
 
@@ -156,7 +158,7 @@ class ActionValues(nn.Module):
         super().__init__()
         self.features = ImageFeatures(shape) if shape.channels else None
         inputs = self.features.size if self.features else shape.numbers
-        self.values = Mlp(inputs, () if self.features else hidden, actions, "relu", gain=None)
+        self.values = Mlp(inputs, hidden, actions, "relu", gain=None)
 
     def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
         """(batch, actions)."""
