@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +74,7 @@ def mp4(frames: Sequence[NDArray[np.uint8]], seconds_a_frame: float) -> bytes:
     encoded = BytesIO()
     with av.open(encoded, "w", format="mp4") as film:
         rate = Fraction(TICKS, max(1, round(TICKS * seconds_a_frame)))
-        stream = film.add_stream(name, rate=rate, options=ENCODERS[name])
+        stream: Any = film.add_stream(name, rate=rate, options=ENCODERS[name])
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         for frame in frames:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(_even(frame), format="rgb24")))
