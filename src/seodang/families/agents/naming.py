@@ -36,7 +36,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "CliffWalking": FOUR_WAYS,
     "Taxi": ("down", "up", "right", "left", "pick up", "drop off"),
     "Blackjack": ("stick", "hit"),
-    "CarRacing": ("wait", "steer left", "steer right", "gas", "brake"),
+    "CarRacing": ("wait", "steer right", "steer left", "gas", "brake"),
 }
 
 
