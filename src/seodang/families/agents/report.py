@@ -49,7 +49,6 @@ def write_report(trained: Trained[AgentsSettings], predictor: AgentsPredictor, d
         folder: An existing folder.
 
     Returns: The path of the page.
-    Raises: SettingsError: The map is to lie over numbers that an observation does not have.
     """
     facts = trained.run.read_json("environment.json")["data"]
     world = predictor.world
@@ -196,7 +195,7 @@ def _write_next(page: Page, facts: Mapping[str, Any]) -> None:
     report.heading("Use it")
     report.code(
         f"seodang watch {run} --seed 3 --out episode.mp4\n"
-        f"seodang evaluate {run} --episodes 200\n"
+        f"seodang evaluate {run}\n"
         f"seodang predict {run} --file observations.jsonl\n"
         f"seodang export {run}"
     )

@@ -103,14 +103,13 @@ def write_looks(page: Page, names: Names) -> None:
     seed = page.trained.settings.training.seed
     page.report.heading("What it looks at")
     seen = collect(agent, data, COLLECTED_IMAGES if data.observation.channels else COLLECTED, seed)
-    found = None
     if data.observation.numbers:
         found = importance(agent, seen, parts_of(data, names), seed)
         _write_importance(page, found, seen.rows)
+        if not data.observation.channels:
+            _write_map(page, names, found, seen)
     if data.observation.channels:
         _write_occlusion(page, seen)
-    else:
-        _write_map(page, names, found, seen)
 
 
 def _write_importance(page: Page, found: Importance, count: int) -> None:
@@ -155,10 +154,10 @@ def _write_occlusion(page: Page, seen: Observations) -> None:
     page.picture("occlusion", panels(rows, title="Where it looks", alt=alt, names=["seen", *measures]), caption)
 
 
-def _write_map(page: Page, names: Names, found: Importance | None, seen: Observations) -> None:
+def _write_map(page: Page, names: Names, found: Importance, seen: Observations) -> None:
     """Values and actions over two numbers of the observation; over one, where there is only one."""
     agent, asked = page.predictor.agent, page.predictor.settings.measuring.map_numbers
-    numbers = chosen_numbers(asked, seen.vectors.shape[1], found, seen)
+    numbers = chosen_numbers(asked, found, seen)
     if numbers is None:
         _write_line(page, names, seen)
         return

@@ -36,23 +36,28 @@ class ValueMap:
     """(y, x): the chance of the likeliest action of the first choice; None where there are no chances."""
 
 
-def chosen_numbers(asked: Sequence[int], numbers: int, found: Importance | None, seen: Observations) -> tuple[int, int] | None:
+def check_numbers(asked: Sequence[int], numbers: int) -> None:
+    """Whether a map can lie over the numbers that were asked for, if any were.
+
+    Raises: SettingsError: They are not two different numbers of the observation.
+    """
+    if not asked or (len(asked) == 2 and asked[0] != asked[1] and max(asked) < numbers):
+        return
+    wanted = f"two different numbers of an observation, each from 0 to {numbers - 1}"
+    if numbers < 2:
+        wanted = f"left out, as an observation has {numbers or 'no'} number{'' if numbers == 1 else 's'}"
+    raise SettingsError(
+        f"{{map_numbers}} must be {wanted}, got {', '.join(map(str, asked))}.", settings=("map_numbers",), value=tuple(asked)
+    )
+
+
+def chosen_numbers(asked: Sequence[int], found: Importance, seen: Observations) -> tuple[int, int] | None:
     """The two numbers that a map lies over: those that were asked for, or those that matter most.
 
     Returns: None where there are no two that are worth it: numbers by themselves, which were not always the same.
-    Raises: SettingsError: What was asked for are not two numbers of the observation.
     """
     if asked:
-        if len(asked) != 2 or len(set(asked)) != 2 or max(asked) >= numbers:
-            raise SettingsError(
-                f"{{map_numbers}} must be two different numbers of an observation, each from 0 to {numbers - 1}, got "
-                f"{', '.join(map(str, asked))}.",
-                settings=("map_numbers",),
-                value=tuple(asked),
-            )
         return asked[0], asked[1]
-    if found is None:
-        return None
     single = [found.parts[place].columns[0] for place in found.order() if len(found.parts[place].columns) == 1]
     varied = [column for column in single if np.ptp(seen.vectors[:, column]) > 0]
     return (varied[0], varied[1]) if len(varied) > 1 else None
