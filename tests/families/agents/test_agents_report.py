@@ -22,7 +22,7 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 from seodang.families.agents.importance import Part, collect, importance, occlusion, parts_of
 from seodang.families.agents.naming import names_of
 from seodang.families.agents.report import write_report
-from seodang.families.agents.report_curves import learning_curve, log_panels, logged_columns, points
+from seodang.families.agents.report_curves import learning_curve, log_panels, log_table, logged_columns, points
 from seodang.families.agents.report_maps import draw_boards, draw_map, heated, states_table
 from seodang.families.agents.settings import PRESETS, AgentsSettings
 from seodang.families.agents.value_map import check_numbers, chosen_numbers, value_map
@@ -275,7 +275,7 @@ def test_whatever_an_algorithm_logs_is_drawn() -> None:
     names = logged_columns(rows)
     assert names == ["some_loss", "entropy"]
     picture = log_panels({"train": rows}, names, 8, "Log")
-    assert picture.table is not None and picture.table.rows[0][:3] == ["some loss", 0.5, 1.0]
+    assert log_table({"train": rows}, names).rows[0] == ["some loss", 0.5, 1.0, ""]
     assert [axes.get_title("left") for axes in picture._figure.axes][:2] == ["some loss", "entropy"]
 
 
@@ -304,6 +304,7 @@ ENDING = ["What it did while training", "The network", "The environment", "Setti
 def test_the_page_has_every_section(run: seodang.Run, page: str) -> None:
     pytest.importorskip("pygame")
     assert headings(page) == [*ALWAYS, "An episode", "What it looks at", "Map of values", *ENDING]
+    assert "Gymnasium counts it as solved from 475 on." in page
     assert "Over cart position and pole angle, the two that were asked for" in page
     names = {path.name for path in (run.path / "report").iterdir()}
     assert {"learning.png", "returns.png", "importance.png", "map.png", "log.png", "episode.gif"} <= names

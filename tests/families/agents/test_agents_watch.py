@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import types
 from pathlib import Path
@@ -125,6 +126,15 @@ def test_a_missing_pygame_says_what_to_install(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingExtraError, match=r"pip install 'seodang\[video\]'"):
         scene.image()
     scene.close()
+
+
+def test_a_physics_engine_draws_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("mujoco")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    open_scene(environment("Hopper-v5"), 0).close()
+    assert os.environ["MUJOCO_GL"] == "egl"
 
 
 class Corridor(gymnasium.Env[Any, Any]):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +23,7 @@ from seodang.families.agents.report_curves import (
     distributions,
     learning_curve,
     log_panels,
+    log_table,
     logged_columns,
     points,
 )
@@ -56,7 +58,7 @@ def write_report(trained: Trained[AgentsSettings], predictor: AgentsPredictor, d
     report = Report(f"{trained.run.path.name}: agents", f"{trained.settings.model.model}, trained in {facts['environment']}")
     page = Page(report, folder, trained, predictor, data, trained.run.read_json("evaluation.json"))
     _write_result(page, facts)
-    _write_learning(page)
+    _write_learning(page, facts)
     _write_distributions(page)
     write_episode(page, names)
     write_states(page, names)
@@ -73,10 +75,12 @@ def write_report(trained: Trained[AgentsSettings], predictor: AgentsPredictor, d
 def _write_result(page: Page, facts: Mapping[str, Any]) -> None:
     report, evaluation = page.report, page.evaluation
     mean, random = evaluation["measures"]["episode_return"]["value"], evaluation["yardstick"]["episode_return"]["value"]
+    solved = _solved_from(facts["environment"])
     report.heading("Result")
     report.paragraph(
         f"{evaluation['rows']:,} whole episodes in {facts['environment']}, begun where no training began. They paid {mean:.4g} "
         f"on average; acting at random pays {random:.4g}."
+        + ("" if solved is None else f" Gymnasium counts it as solved from {solved:g} on.")
     )
     report.table(page.measures_table(MEASURES, f"Beside {evaluation['yardstick_name']}"))
     report.table(page.measured_table("returns", "Returns of single episodes: how bad the bad ones are"))
@@ -93,6 +97,12 @@ def _write_result(page: Page, facts: Mapping[str, Any]) -> None:
         )
 
 
+def _solved_from(name: str) -> float | None:
+    """The mean return that Gymnasium asks for, of those of its environments that have one."""
+    specification = gymnasium.registry.get(name)
+    return None if specification is None else specification.reward_threshold
+
+
 def _rows(page: Page, kind: str) -> dict[str, list[dict[str, Any]]]:
     """Rows of the log of one kind, by the name of each seed."""
     rows = [row for row in page.trained.run.rows("metrics.jsonl") if row["kind"] == kind]
@@ -107,7 +117,7 @@ def _steps_each(page: Page) -> int:
     return training.environments * training.horizon
 
 
-def _write_learning(page: Page) -> None:
+def _write_learning(page: Page, facts: Mapping[str, Any]) -> None:
     page.report.heading("Learning curve")
     each = _steps_each(page)
     evaluations = _rows(page, "evaluation")
@@ -122,7 +132,7 @@ def _write_learning(page: Page) -> None:
     )
     if len(measured) > 1:
         words += " The band is a standard deviation over seeds on either side of their mean."
-    page.picture("learning", learning_curve(measured, trained, random), words)
+    page.picture("learning", learning_curve(measured, trained, random, _solved_from(facts["environment"])), words)
 
 
 def _write_distributions(page: Page) -> None:
@@ -142,9 +152,8 @@ def _write_log(page: Page) -> None:
     page.report.heading("What it did while training")
     picture = log_panels(rows, names, _steps_each(page), f"What {model} logged")
     several = " A colour a seed." if len(rows) > 1 else ""
-    assert picture.table is not None
     page.picture("log", picture, f"Over steps in the environment.{several} Whether it learns, the learning curve tells.")
-    page.report.table(picture.table)
+    page.report.table(log_table(rows, names))
 
 
 def _write_networks(page: Page) -> None:
@@ -159,7 +168,7 @@ def _write_networks(page: Page) -> None:
             page.report.paragraph(f"{name.replace('_', ' ')}: {kept:,} numbers, without layers to be drawn.")
             continue
         drawn = trace(network, inputs)
-        page.picture(f"network_{name}", network_picture(drawn, name.replace("_", " ")), table=drawn.table())
+        page.picture(f"network_{name}", network_picture(drawn, f"The {name.replace('_', ' ')}"), table=drawn.table())
 
 
 def _inputs(page: Page, network: nn.Module) -> tuple[Tensor, ...] | None:

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from seodang.draw.style import (
     BLUE,
+    GREEN,
     INK,
     MUTED,
     ORANGE,
@@ -57,13 +58,16 @@ def points(rows: Sequence[Mapping[str, Any]], name: str, steps_each: int) -> Poi
     return [row["step"] * steps_each for row in kept], [float(row[name]) for row in kept]
 
 
-def learning_curve(measured: Mapping[str, Points], trained: Mapping[str, Points], random: float | None) -> Picture:
+def learning_curve(
+    measured: Mapping[str, Points], trained: Mapping[str, Points], random: float, solved: float | None = None
+) -> Picture:
     """Returns over steps in the environment.
 
     Args:
         measured: Of each seed, the mean return of whole episodes, doing what it holds for best; over the same steps for all.
         trained: Of each seed, the mean return of the newest episodes of training, by chance.
         random: The mean return of acting at random.
+        solved: The return from which on the environment counts as solved, where there is one.
     """
     figure = new_figure(7.6, 4.2)
     axes = figure.subplots()
@@ -77,11 +81,12 @@ def learning_curve(measured: Mapping[str, Points], trained: Mapping[str, Points]
         _draw_seeds(axes, measured)
     for x, y in () if several else measured.values():
         axes.plot(x, y, color=BLUE, linewidth=1.8, marker="o", markersize=4, label="doing what it holds for best")
-    if random is not None:
-        axes.axhline(random, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), label="at random")
+    axes.axhline(random, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), label="at random")
+    if solved is not None:
+        axes.axhline(solved, color=GREEN, linewidth=1.2, linestyle=(0, (1, 1.5)), label="solved")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    write_legend(axes, columns=2)
+    write_legend(axes, columns=3)
     title_above(figure, "Learning curve")
     ends = ", ".join(f"{y[-1]:.4g}" for _, y in measured.values() if y)
     return Picture(figure, f"Return of an episode over steps in the environment; at the end {ends}.", _curve_table(measured))
@@ -154,9 +159,7 @@ def log_panels(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[
     for axes in panes[len(names) :]:
         axes.set_axis_off()
     title_above(figure, title)
-    return Picture(
-        figure, f"{title}: {', '.join(map(words_for, names))} over steps in the environment.", _log_table(rows, names)
-    )
+    return Picture(figure, f"{title}: {', '.join(map(words_for, names))} over steps in the environment.")
 
 
 def words_for(name: str) -> str:
@@ -164,8 +167,8 @@ def words_for(name: str) -> str:
     return WORDS[name][0] if name in WORDS else name.replace("_", " ")
 
 
-def _log_table(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]) -> Table:
-    """First and last value of each column."""
+def log_table(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str]) -> Table:
+    """First and last value of each column, mean over seeds, and how it is read."""
     cells: list[list[Cell]] = []
     for name in names:
         found = [[float(row[name]) for row in stage if _is_number(row.get(name))] for stage in rows.values()]

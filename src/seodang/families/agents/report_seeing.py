@@ -38,7 +38,7 @@ COLLECTED_IMAGES = 160
 BARS = 20
 IMAGES = 3
 UNITS = {
-    "another action is best": "in which part of the observations",
+    "another action is best": "in what part of the observations",
     "numbers chosen": "mean change, where bounds are -1 and 1",
     "chances of actions": "how much chance moves from some actions to others",
     "worths of actions": "mean change",
@@ -66,7 +66,7 @@ def write_episode(page: Page, names: Names) -> None:
             break
         step *= 2
     write_bytes(page.folder / "episode.gif", data)
-    every = f", of which each {step}th is shown" if step > 1 else ""
+    every = f", one in {step} of them shown" if step > 1 else ""
     page.report.animation(
         data,
         f"An episode of {episode.steps} steps with what the agent expects and chooses beside each frame.",
@@ -118,7 +118,7 @@ def _write_importance(page: Page, found: Importance, count: int) -> None:
     left_out = len(found.parts) - len(order)
     caption = (
         f"In each of {count} observations from play, one number is replaced by what it was in another of them. What the agent "
-        f"then says otherwise, it says because of that number. {_units(found)}"
+        f"then says otherwise, it says because of that number. Measured are {_units(found)}."
         + (f" The {left_out} that matter less are left out." if left_out else "")
     )
     page.picture("importance", importance_bars([found.parts[place].name for place in order], measures), caption)
@@ -126,7 +126,7 @@ def _write_importance(page: Page, found: Importance, count: int) -> None:
 
 def _units(found: Importance) -> str:
     """What each of the measures counts."""
-    return "; ".join(f"{name}: {UNITS[name]}" for name in found.measures) + "."
+    return ", ".join(f"{name} ({UNITS[name]})" for name in found.measures)
 
 
 def _write_occlusion(page: Page, seen: Observations) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, final
@@ -16,6 +18,7 @@ from seodang.families.agents.environments.spaces import ObservationReader, Obser
 
 Pixels = NDArray[np.uint8]
 RGB_ARRAY = "rgb_array"
+SCREENS = ("DISPLAY", "WAYLAND_DISPLAY")
 FRAMES_A_SECOND = 20.0  # of environments that do not say
 FASTEST, SLOWEST = 50.0, 2.0  # frames a second: a GIF knows no faster ones, and eyes need no slower ones
 ATARI_FRAMES_A_SECOND = 15.0  # of sixty, of which each is shown for four
@@ -158,4 +161,6 @@ def _made(data: AgentsData) -> tuple[gymnasium.Env[Any, Any], bool]:
     if RGB_ARRAY not in (plain.metadata.get("render_modes") or ()):
         return plain, False
     plain.close()
+    if "mujoco" in sys.modules and not any(os.environ.get(name) for name in SCREENS):
+        os.environ.setdefault("MUJOCO_GL", "egl")  # read as it first draws; its own choice wants a screen, and dies without
     return data.opened.make(render=True), True
