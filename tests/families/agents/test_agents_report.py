@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def test_a_choice_is_exchanged_as_a_whole() -> None:
     data = environment("Blackjack-v1")
     names = names_of("Blackjack-v1", data.observation, data.actions)
     parts = parts_of(data, names)
-    assert [part.name for part in parts] == ["part 0", "part 1", "part 2"]
+    assert [part.name for part in parts] == ["own cards", "dealer's card", "usable ace"]
     assert [len(part.columns) for part in parts] == [32, 11, 2]
     assert sorted(column for part in parts for column in part.columns) == list(range(data.observation.numbers))
 
@@ -153,6 +154,18 @@ def test_the_map_is_the_function_that_is_known() -> None:
     assert found.x[0] < np.quantile(seen.vectors[:, 0], 0.01) and found.x[-1] > np.quantile(seen.vectors[:, 0], 0.99)
     picture = draw_map(found, seen, TWO, names_of("CartPole-v1", ObservationShape(4, ("0", "1", "2", "3")), TWO))
     assert "cart position and pole turning" in picture.alt
+
+
+def test_of_many_actions_those_taken_most_have_a_colour_of_their_own() -> None:
+    many = ActionShape("discrete", (12,), (0,))
+    seen = noise(300, 2)
+    found = value_map(Known(lambda seen: seen.vectors[:, 0], many), seen, (0, 1))
+    actions = np.arange(12).repeat(-(-found.actions.size // 12))[: found.actions.size].reshape(found.actions.shape)
+    picture = draw_map(replace(found, actions=actions), seen, many, names_of("x", ObservationShape(2, ("0", "1")), many))
+    legend = picture._figure.axes[1].get_legend()
+    words = [text.get_text() for text in legend.get_texts()]
+    colours = {patch.get_facecolor() for patch in legend.get_patches()}
+    assert words == [*(f"action {one}" for one in range(7)), "other actions"] and len(colours) == 8
 
 
 def test_a_map_of_numbers_needs_no_values() -> None:

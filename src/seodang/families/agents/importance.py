@@ -18,7 +18,7 @@ from seodang.core.seeds import mix
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import ObservationReader, Observations, is_image
-from seodang.families.agents.naming import Names
+from seodang.families.agents.naming import PARTS, Names, kind_of
 
 PLAYED_AT_ONCE = 8  # environments that observations are collected in
 STEPS_APART = 5  # of observations that are kept: neighbours are nearly the same
@@ -98,7 +98,10 @@ def parts_of(data: AgentsData, names: Names) -> tuple[Part, ...]:
             columns = tuple(range(first, first + width))
             found.append(Part(names.numbers[first] if width == 1 else name, columns))
             first += width
-    return tuple(found)
+    known = PARTS.get(kind_of(data.opened.full_name), ())
+    if len(known) != len(found):
+        return tuple(found)
+    return tuple(Part(name, part.columns) for name, part in zip(known, found, strict=True))
 
 
 def _widths(space: spaces.Space[Any], name: str) -> list[tuple[str, int]]:

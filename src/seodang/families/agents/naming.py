@@ -38,6 +38,8 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "Blackjack": ("stick", "hit"),
     "CarRacing": ("wait", "steer right", "steer left", "gas", "brake"),
 }
+PARTS: Mapping[str, tuple[str, ...]] = {"Blackjack": ("own cards", "dealer's card", "usable ace")}
+"""Of observations made of choices, each laid out as one-hot numbers."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,11 @@ class Names:
     """One for each action where one is chosen; else one for each choice, or each number, that an action has."""
 
 
+def kind_of(name: str) -> str:
+    """An environment's name without its version."""
+    return name.rpartition("-v")[0] or name
+
+
 def names_of(name: str, observation: ObservationShape, actions: ActionShape, opened: Opened | None = None) -> Names:
     """What things are called.
 
@@ -59,7 +66,7 @@ def names_of(name: str, observation: ObservationShape, actions: ActionShape, ope
         actions: What is done.
         opened: The environment, where it is there: it may say what its actions mean.
     """
-    kind = name.rpartition("-v")[0] or name
+    kind = kind_of(name)
     numbers = NUMBERS.get(kind, ())
     if len(numbers) != observation.numbers:
         numbers = tuple(f"number {one}" if one.isdecimal() else one for one in observation.names)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
@@ -16,6 +16,7 @@ from seodang.draw.style import (
     INK,
     LINE,
     MUTED,
+    PALETTE,
     SMALL_SIZE,
     VERMILLION,
     Picture,
@@ -38,7 +39,7 @@ DOTS = 400  # observations that are drawn on a map, at most
 ARROWS = {"left": (-1, 0), "right": (1, 0), "up": (0, 1), "down": (0, -1)}
 DARK = 0.6  # of the way from the least to the greatest value, above which letters on a square are white
 SHORT = {"pick up": "pick", "drop off": "drop"}
-MOST_IN_LEGEND = 10
+OTHERS = "#B8C0CA"  # of actions without a colour of their own
 
 
 def draw_map(found: ValueMap, seen: Observations, actions: ActionShape, names: Names) -> Picture:
@@ -91,18 +92,29 @@ def _draw_actions(axes: Axes, found: ValueMap, actions: ActionShape, names: Name
         _colour_bar(axes, image)
         return f"what it does: {names.actions[0]}"
     taken = first.astype(np.int64)
-    colours = ListedColormap([colour_of(action) for action in range(actions.choices[0])])
+    shown, colours = _colours(taken, actions.choices[0])
     least = 1 / actions.choices[0]
     sure = np.full(taken.shape, 0.75) if found.sure is None else 0.25 + 0.6 * (found.sure - least) / (1 - least)
-    pixels = colours(taken)
+    pixels = np.array([to_rgba(one) for one in colours])[taken]
     pixels[..., 3] = np.clip(sure, 0.2, 1)
     axes.imshow(pixels, origin="lower", extent=_extent(found), aspect="auto", interpolation="nearest")
-    shown = np.unique(taken)
-    labels = names.actions if actions.kind == "discrete" else [str(one) for one in range(actions.choices[0])]
-    patches = [Patch(color=colour_of(int(one)), label=plain(labels[int(one)], 24)) for one in shown[:MOST_IN_LEGEND]]
+    first_number = actions.starts[0]
+    labels = names.actions if actions.kind == "discrete" else [str(first_number + one) for one in range(actions.choices[0])]
+    patches = [Patch(color=colours[one], label=plain(labels[one], 24)) for one in shown]
+    if len(np.unique(taken)) > len(shown):
+        patches.append(Patch(color=OTHERS, label="other actions"))
     axes.legend(handles=patches, loc="upper left", frameon=True, framealpha=0.85, edgecolor="none", prop=font(SMALL_SIZE))
     what = "what it does" if actions.kind == "discrete" else f"what it does: {names.actions[0]}"
     return what if found.sure is None else f"{what}; paler: less sure"
+
+
+def _colours(taken: NDArray[np.int64], count: int) -> tuple[list[int], list[str]]:
+    """The actions that have a colour of their own, and the colour of each of `count`: those taken most, if there are many."""
+    found, areas = np.unique(taken, return_counts=True)
+    most = [int(one) for one in found[np.argsort(-areas, kind="stable")][: len(PALETTE)]]
+    if count <= len(PALETTE):
+        return sorted(most), [colour_of(action) for action in range(count)]
+    return sorted(most), [colour_of(most.index(action)) if action in most else OTHERS for action in range(count)]
 
 
 def _colour_bar(axes: Axes, image: Any) -> None:
