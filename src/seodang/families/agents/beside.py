@@ -23,7 +23,8 @@ SCENE = (480, 360)  # that a frame fits in, width and height
 MARGIN = 16
 BIG, SMALL = 14, 11  # of letters
 CURVE = (66, 126)  # where the curve of values lies, from top to bottom
-CHOICES = 152  # where actions begin
+CHOICES = 152  # where actions begin, below the curve
+HIGHEST = 480  # that many actions may make it
 ROW = 24  # of an action, at most
 LEAST_ROW = 12
 LABEL = 110  # left of a bar
@@ -38,17 +39,19 @@ class Panel:
         episode: The whole of it, so that no axis moves while it is played.
         actions: What can be done.
         names: Of actions.
-        height: In pixels.
+        height: In pixels, or more where there are many actions.
     """
 
     def __init__(self, episode: Episode, actions: ActionShape, names: Names, height: int = HEIGHT) -> None:
         self.episode, self.actions, self.names = episode, actions, names.actions
-        self.height = max(height, HEIGHT)
         thoughts = [one.thought for one in episode.moments if one.thought is not None]
         self.values = [one.value for one in thoughts if one.value is not None]
         self.low, self.high = _range(self.values)
         worths = [float(worth) for one in thoughts if one.worths is not None for worth in one.worths]
         self.least_worth, self.most_worth = _range(worths)
+        self.top = CHOICES if self.values else CURVE[0] - 20
+        wanted = self.top + 24 + LEAST_ROW * (actions.choices[0] if actions.kind == "discrete" else actions.width)
+        self.height = max(height, HEIGHT, min(wanted, HIGHEST))
 
     def draw(self, place: int) -> Pixels:
         """The panel of one moment, (height, width, 3)."""
@@ -59,7 +62,7 @@ class Panel:
         if self.values:
             self._draw_values(draw, place)
         if moment.thought is None:
-            self._write(draw, MARGIN, CHOICES, self.episode.ending, INK, BIG)
+            self._write(draw, MARGIN, self.top, self.episode.ending, INK, BIG)
         else:
             self._draw_thought(draw, moment.thought)
         return np.asarray(image)
@@ -102,7 +105,7 @@ class Panel:
 
     def _rows(self, count: int) -> tuple[int, int]:
         """How many of `count` rows there is room for, and how high each is."""
-        room = self.height - CHOICES - 24
+        room = self.height - self.top - 24
         row = max(LEAST_ROW, min(ROW, room // count))
         return min(count, room // row), row
 
@@ -113,11 +116,11 @@ class Panel:
         shown, row = self._rows(len(sizes))
         taken = int(thought.action[0])
         kept = range(len(sizes)) if shown == len(sizes) else _largest(sizes, shown, taken)
-        self._write(draw, MARGIN, CHOICES, f"{title}, the {shown} largest" if shown < len(sizes) else title, MUTED, SMALL)
+        self._write(draw, MARGIN, self.top, f"{title}, the {shown} largest" if shown < len(sizes) else title, MUTED, SMALL)
         left, right = MARGIN + LABEL, WIDTH - MARGIN - NUMBER
         chance = span == (0.0, 1.0)
         for number, action in enumerate(kept):
-            top = CHOICES + 20 + number * row
+            top = self.top + 20 + number * row
             colour = BLUE if action == taken else SKY
             size = (float(sizes[action]) - span[0]) / (span[1] - span[0])
             self._label(draw, top, row, self.names[action], INK if action == taken else MUTED)
@@ -130,10 +133,17 @@ class Panel:
     def _draw_choices(self, draw: ImageDraw.ImageDraw, thought: Thought) -> None:
         """A bar a choice, cut in parts as likely as its actions are; the part that was taken is blue."""
         shown, row = self._rows(len(self.actions.choices))
-        self._write(draw, MARGIN, CHOICES, "each choice: what is taken, and how likely", MUTED, SMALL)
+        self._write(
+            draw,
+            MARGIN,
+            self.top,
+            _first(shown, len(self.actions.choices)) + "each choice: what is taken, and how likely",
+            MUTED,
+            SMALL,
+        )
         left, right = MARGIN + LABEL, WIDTH - MARGIN - NUMBER
         for choice in range(shown):
-            top = CHOICES + 20 + choice * row
+            top = self.top + 20 + choice * row
             taken, count = int(thought.action[choice]), self.actions.choices[choice]
             shares = thought.chances[choice] if thought.chances else np.eye(count)[taken]
             edges = left + np.concatenate([[0.0], np.cumsum(shares)]) * (right - left)
@@ -148,12 +158,12 @@ class Panel:
     def _draw_numbers(self, draw: ImageDraw.ImageDraw, thought: Thought) -> None:
         """A line a number, from its least to its greatest, with a bar from the middle to what was chosen."""
         shown, row = self._rows(self.actions.width)
-        self._write(draw, MARGIN, CHOICES, "numbers that it chooses, within their bounds", MUTED, SMALL)
+        self._write(draw, MARGIN, self.top, _first(shown, self.actions.width) + "numbers chosen, within bounds", MUTED, SMALL)
         left, right = MARGIN + LABEL, WIDTH - MARGIN - NUMBER
         middle = (left + right) / 2
         chosen = self.actions.for_environment(thought.action[None]).ravel()
         for number in range(shown):
-            top = CHOICES + 20 + number * row
+            top = self.top + 20 + number * row
             centre = top + row // 2 - 1
             end = middle + float(np.clip(thought.action[number], -1, 1)) * (right - left) / 2
             self._label(draw, top, row, self.names[number], INK)
@@ -219,6 +229,11 @@ def _centred(image: Pixels, height: int) -> Pixels:
     above = (height - image.shape[0]) // 2
     below = height - image.shape[0] - above
     return np.pad(image, ((above, below), (0, 0), (0, 0)), constant_values=255)
+
+
+def _first(shown: int, count: int) -> str:
+    """What goes before a title when there is no room for all."""
+    return "" if shown == count else f"{shown} of {count}: "
 
 
 def _range(values: Sequence[float]) -> tuple[float, float]:
