@@ -210,11 +210,12 @@ def _write_next(page: Page, facts: Mapping[str, Any]) -> None:
     )
     report.paragraph("The same in Python:")
     report.code(f'import seodang\n\nrun = seodang.load("{run}")\nprint(run.predict([{_example(page)}])[0].action)')
-    advice = [f"more steps: seodang train agents {source} --steps {2 * (page.trained.settings.training.steps or 0)}"]
-    if page.trained.settings.training.seeds == 1:
-        advice.append(f"how much was luck: seodang train agents {source} --seeds 5")
+    training = page.trained.settings.training
+    advice = [f"seodang train agents {source} --steps {2 * (training.steps or 0)}   # twice as long"]
+    if training.seeds == 1:
+        advice.append(f"seodang train agents {source} --seeds 5   # how much of it was luck")
     report.paragraph("What to try next:")
-    report.code("\n".join(f"{one.partition(': ')[2]}   # {one.partition(': ')[0]}" for one in advice))
+    report.code("\n".join(advice))
 
 
 def _example(page: Page) -> str:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from seodang.draw.style import (
@@ -179,7 +178,7 @@ def log_table(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[s
 
 def importance_bars(names: Sequence[str], measures: Mapping[str, Sequence[float]]) -> Picture:
     """A panel a measure, a bar a part of what is seen."""
-    figure: Figure = new_figure(9.0, 1.7 + 0.3 * len(names))
+    figure = new_figure(9.0, 1.7 + 0.3 * len(names))
     panes = figure.subplots(1, len(measures), sharey=True, squeeze=False)[0]
     places = np.arange(len(names))
     for number, (axes, (measure, sizes)) in enumerate(zip(panes, measures.items(), strict=True)):
