@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from seodang.core.errors import DataError, ShapeError
-from seodang.draw.animation import gif
+from seodang.core.errors import DataError, MissingExtraError, ShapeError
+from seodang.draw import animation
+from seodang.draw.animation import gif, mp4
 from seodang.draw.grids import grid
 from seodang.draw.report import Report
 
@@ -30,6 +31,29 @@ def test_a_gif_holds_its_frames_in_order_and_plays_for_ever() -> None:
             shown.append(image.info["duration"])
     assert seen == [10, 50, 90]
     assert shown == [250, 250, 1000]
+
+
+@pytest.mark.parametrize("shape", [(32, 48, 3), (33, 47, 3), (32, 48)])
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+def test_a_film_holds_its_frames_in_order(codec: str, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    av = pytest.importorskip("av")
+    if codec not in av.codecs_available:
+        pytest.skip(f"FFmpeg has no {codec} here")
+    monkeypatch.setattr(animation, "ENCODERS", {codec: animation.ENCODERS[codec]})
+    with av.open(BytesIO(mp4(frames(5, *shape), 0.05))) as film:
+        stream = film.streams.video[0]
+        assert (stream.codec.name, stream.pix_fmt) == ({"libx264": "h264"}.get(codec, codec), "yuv420p")
+        assert float(stream.average_rate) == 20
+        seen = [frame.to_ndarray(format="rgb24") for frame in film.decode(stream)]
+    assert [one.shape for one in seen] == [(shape[0] + shape[0] % 2, shape[1] + shape[1] % 2, 3)] * 5
+    # Films are not lossless, and keep 219 shades of brightness instead of 256.
+    np.testing.assert_allclose([one.mean() for one in seen], [10, 50, 90, 130, 170], atol=3)
+
+
+def test_a_film_without_pyav_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(animation, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'seodang\[video\]'"):
+        mp4(frames(2, 8, 8), 0.1)
 
 
 def test_a_grey_gif_keeps_every_shade() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patches import FancyBboxPatch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
@@ -330,6 +332,29 @@ def test_a_module_that_fails_is_left_without_hooks() -> None:
     with pytest.raises(RuntimeError, match="mat1 and mat2"):
         trace(module, (torch.zeros(2, 7),))
     assert not module._forward_hooks and not module._forward_pre_hooks and module.training
+
+
+class TwoHeads(nn.Module):
+    """Two outputs beside each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.policy, self.value = nn.Linear(4, 2), nn.Linear(4, 1)
+
+    def forward(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        return self.policy(vectors), self.value(vectors)
+
+
+def test_no_box_hides_that_its_neighbour_is_an_output() -> None:
+    figure = network_picture(trace(TwoHeads(), (torch.zeros(2, 4),)))._figure
+    words = {text.get_text(): text for text in figure.axes[0].texts if "output" in text.get_text()}
+    assert set(words) == {"↓ output", "→ output"}
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    boxes = [patch.get_window_extent() for patch in figure.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+    for text in words.values():
+        extent = text.get_window_extent()
+        assert not any(extent.overlaps(box) for box in boxes) and figure.bbox.contains(extent.x1, extent.y0)
 
 
 def test_ranks_keep_boxes_apart_and_below_what_they_read() -> None:

@@ -116,7 +116,7 @@ def predict(args: Namespace) -> int:
 
 def perform(args: Namespace) -> int:
     """A verb of the run's own family: print what it gives, pieces of text as they come."""
-    target = check_target(args.out) if args.verb.out else None
+    target = check_target(args.out, args.verb.suffixes) if args.verb.out else None
     run = _load(args)
     options = given(args, args.verb.options.leaves())
     result = run.perform(args.verb.name, *getattr(args, "words", ()), **options)

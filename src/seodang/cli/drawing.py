@@ -13,19 +13,34 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OUT = "out"
-SUFFIXES: Mapping[type, str] = {Image: ".png", Video: ".gif"}
+FILM = ".mp4"
+SUFFIXES: Mapping[type, tuple[str, ...]] = {Image: (".png",), Video: (".gif", FILM)}
+"""Of the files that each may be written to; the first is that of files in a folder."""
 
 
-def check_target(target: str | None) -> Path:
+def check_target(target: str | None, suffixes: Sequence[str] = ()) -> Path:
     """Where something goes, before it is made.
 
-    Raises: SettingsError: No place is named, or its folder is not there.
+    Args:
+        target: As the user named it.
+        suffixes: Which it may have; none where that depends on what is made.
+
+    Raises:
+        SettingsError: No place is named, its folder is not there, or it has another suffix.
+        MissingExtraError: It is a film, and what writes films is not installed.
     """
     if target is None:
         raise SettingsError("{out} is missing: name the file that the picture is written to.", settings=(OUT,))
     if not Path(target).parent.is_dir():
         raise SettingsError(f"{{out}}: there is no folder {Path(target).parent}; make it first.", settings=(OUT,))
-    return Path(target)
+    path = Path(target)
+    if suffixes and (path.suffix.lower() not in suffixes or path.is_dir()):
+        raise SettingsError(f"{{out}} must be a file that ends in {' or '.join(suffixes)}, got {target}.", settings=(OUT,))
+    if path.suffix.lower() == FILM:
+        from seodang.draw.animation import check_mp4
+
+        check_mp4()
+    return path
 
 
 def write_made(made: Any, target: Path, names: Sequence[str] = ()) -> list[Path]:
@@ -42,10 +57,11 @@ def write_made(made: Any, target: Path, names: Sequence[str] = ()) -> list[Path]
         MachineError: The place cannot be written to.
     """
     if not isinstance(made, list):
-        suffix = SUFFIXES[type(made)]
-        if target.suffix.lower() != suffix or target.is_dir():
+        suffixes = SUFFIXES[type(made)]
+        if target.suffix.lower() not in suffixes or target.is_dir():
             kind = "an animation" if isinstance(made, Video) else "an image"
-            raise SettingsError(f"{{out}} must be a file that ends in {suffix}, for {kind}, got {target}.", settings=(OUT,))
+            wanted = " or ".join(suffixes)
+            raise SettingsError(f"{{out}} must be a file that ends in {wanted}, for {kind}, got {target}.", settings=(OUT,))
         _write(made, target)
         return [target]
     if target.suffix or (target.exists() and not target.is_dir()):
@@ -56,7 +72,7 @@ def write_made(made: Any, target: Path, names: Sequence[str] = ()) -> list[Path]
         raise MachineError(f"{target} cannot be made: {error.strerror}.") from error
     width = max(4, len(str(len(made))))
     called = names or [f"{number:0{width}}" for number in range(1, len(made) + 1)]
-    files = [target / f"{name}{SUFFIXES[type(one)]}" for name, one in zip(called, made, strict=True)]
+    files = [target / f"{name}{SUFFIXES[type(one)][0]}" for name, one in zip(called, made, strict=True)]
     for one, file in zip(made, files, strict=True):
         _write(one, file)
     return files
@@ -65,9 +81,10 @@ def write_made(made: Any, target: Path, names: Sequence[str] = ()) -> list[Path]
 def _write(made: Image | Video, file: Path) -> None:
     from seodang.core.files import write_bytes
     from seodang.data.images import write_png
-    from seodang.draw.animation import gif
+    from seodang.draw.animation import gif, mp4
 
     if isinstance(made, Video):
-        write_bytes(file, gif(made.frames, made.seconds_a_frame))
+        encode = mp4 if file.suffix.lower() == FILM else gif
+        write_bytes(file, encode(made.frames, made.seconds_a_frame))
     else:
         write_png(file, made.pictures[OUT]())

@@ -25,6 +25,8 @@ class Verb:
     """The option, a tuple of texts, that the words after RUN fill; none where it takes no words."""
     out: str = ""
     """What the flag `--out` names, of a verb that makes pictures; none where it makes none."""
+    suffixes: tuple[str, ...] = ()
+    """Which that name may have, where it can be told before anything is made."""
 
     @property
     def method(self) -> str:

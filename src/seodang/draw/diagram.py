@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -73,8 +74,17 @@ def network_picture(network: Network, title: str = "The network") -> Picture:
     for route in routes:
         _draw_route(axes, route)
     for position, (card, place) in enumerate(zip(cards, places, strict=True)):
-        _draw_card(axes, network, card, place, upward=position in upward)
+        _draw_card(axes, network, card, place, upward=position in upward, crowded=_is_crowded(place, places))
     return Picture(figure, f"{title}. {network.summary()}", network.table())
+
+
+def _is_crowded(place: Place, places: Sequence[Place]) -> bool:
+    """Whether another box stands where the word for an output would."""
+    end = place.x + place.width
+    return any(
+        end < other.x + other.width and other.x < end + _OUTPUT_ROOM and other.y < place.bottom and place.y < other.bottom
+        for other in places
+    )
 
 
 def _is_u(network: Network) -> bool:
@@ -210,7 +220,7 @@ def _canvas(places: Sequence[Place], routes: Sequence[Route], title: str, note: 
     return figure, axes
 
 
-def _draw_card(axes: Axes, network: Network, card: Card, place: Place, upward: bool) -> None:
+def _draw_card(axes: Axes, network: Network, card: Card, place: Place, upward: bool, crowded: bool) -> None:
     axes.add_patch(
         FancyBboxPatch(
             (place.x, place.y),
@@ -225,17 +235,33 @@ def _draw_card(axes: Axes, network: Network, card: Card, place: Place, upward: b
     )
     for member, (offset, height) in _rows(network, card, upward).items():
         top = place.y + offset
-        _draw_row(axes, network.layers[member], place, top, height, is_output=member in network.outputs)
+        _draw_row(axes, network.layers[member], place, top, height)
+        if member in network.outputs:
+            _mark_output(axes, network.layers[member], place, top, height, crowded)
         if offset > _INSET:
             axes.plot([place.x + 0.1, place.x + place.width], [top, top], color=LINE, linewidth=0.7, zorder=4)
 
 
-def _draw_row(axes: Axes, layer: Layer, place: Place, top: float, height: float, is_output: bool) -> None:
+def _mark_output(axes: Axes, layer: Layer, place: Place, top: float, height: float, crowded: bool) -> None:
+    """The word beside the row; below the box where another one stands beside it."""
+    words: dict[str, Any] = {"fontproperties": font(_NOTE_POINTS), "color": INK, "va": "center", "zorder": 6}
+    if crowded:
+        axes.text(place.x + place.width - _PADDING, place.bottom + 0.11, "↓ output", ha="right", **words)
+    else:
+        axes.text(place.x + place.width + 0.06, top + _first_line(layer, height), "→ output", **words)
+
+
+def _first_line(layer: Layer, height: float) -> float:
+    """How far below the top of its row a layer's name stands."""
+    return 0.14 if layer.parameters else height / 2
+
+
+def _draw_row(axes: Axes, layer: Layer, place: Place, top: float, height: float) -> None:
     stripe = Rectangle(
         (place.x + 0.035, top + 0.03), 0.055, height - 0.06, facecolor=_COLOURS[layer.kind], linewidth=0, zorder=5
     )
     axes.add_patch(stripe)
-    first = top + (0.14 if layer.parameters else height / 2)
+    first = top + _first_line(layer, height)
     quiet = layer.kind in SMALL_KINDS
     axes.text(
         place.x + 0.17,
@@ -259,10 +285,6 @@ def _draw_row(axes: Axes, layer: Layer, place: Place, top: float, height: float,
     if layer.parameters:
         words = f"{layer.parameters:,} parameters"
         axes.text(place.x + 0.17, top + 0.29, words, fontproperties=font(_NOTE_POINTS), color=MUTED, va="center", zorder=6)
-    if is_output:
-        axes.text(
-            place.x + place.width + 0.06, first, "→ output", fontproperties=font(_NOTE_POINTS), color=INK, va="center", zorder=6
-        )
 
 
 def _draw_route(axes: Axes, route: Route) -> None:

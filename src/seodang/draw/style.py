@@ -25,6 +25,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import ImageFont
 
 from seodang.core.errors import SettingsError
 from seodang.core.files import write_bytes
@@ -64,6 +65,12 @@ def font(size: float = BODY_SIZE) -> FontProperties:
     """The letters of every picture, at a size in points."""
     _register_font()
     return FontProperties(family=list(_FAMILIES), size=size)
+
+
+@cache
+def letters(size: int) -> ImageFont.FreeTypeFont:
+    """Letters for what Pillow draws, many frames a second, at a size in pixels."""
+    return ImageFont.truetype(font_manager.findfont(FontProperties(family=_FAMILIES[0])), size)
 
 
 @cache

@@ -49,6 +49,13 @@ def test_a_walk_is_an_animation(run: seodang.Run, tmp_path: Path) -> None:
         assert image.n_frames >= 2
 
 
+def test_a_walk_is_a_film_too(run: seodang.Run, tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    assert main(["generate", str(run.path), "--walk", "3", "--steps", "4", "--out", str(tmp_path / "walk.mp4")]) == 0
+    with av.open(str(tmp_path / "walk.mp4")) as film:
+        assert len(list(film.decode(video=0))) == 12
+
+
 def test_images_by_themselves_fill_a_folder(run: seodang.Run, tmp_path: Path) -> None:
     assert main(["generate", str(run.path), "--count", "3", "--separate", "--out", str(tmp_path / "many")]) == 0
     assert sorted(path.name for path in (tmp_path / "many").iterdir()) == ["0001.png", "0002.png", "0003.png"]
@@ -73,7 +80,7 @@ def test_the_same_seed_makes_another_image_of_another_class(run: seodang.Run) ->
             "--labels: there is no class 'round'; the classes are lying, standing",
         ),
         (["generate", "--out", "x.jpg"], "--out must be a file that ends in .png, for an image, got"),
-        (["generate", "--walk", "3", "--out", "x.png"], "--out must be a file that ends in .gif, for an animation, got"),
+        (["generate", "--walk", "3", "--out", "x.png"], "--out must be a file that ends in .gif or .mp4, for an animation"),
         (["generate"], "--out is missing: name the file"),
         (["generate", "--out", "nowhere/x.png"], "--out: there is no folder"),
         (["generate", "--walk", "3", "--separate", "--out", "x"], "--walk is one animation, got --separate too"),

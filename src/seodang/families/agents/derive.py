@@ -10,6 +10,7 @@ from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import ActionShape
 from seodang.families.agents.settings import AgentsSettings
 from seodang.families.agents.tuned import ENVIRONMENTS, TUNED
+from seodang.families.agents.value_map import check_numbers
 
 SHARED: dict[str, Any] = {"discount": 0.99, "schedule": "constant"}
 USUAL: dict[str, dict[str, Any]] = {
@@ -48,12 +49,13 @@ WATCHED_EPISODES = 20
 def prepare(data: AgentsData, settings: AgentsSettings) -> Prepared[AgentsSettings]:
     """Resolve settings, and keep what networks and actors are built by.
 
-    Raises: SettingsError: The algorithm does not fit the environment.
+    Raises: SettingsError: The algorithm does not fit the environment, or the map of values does not.
     """
     flat = settings.to_flat()
     tuned = TUNED.get(ENVIRONMENTS.get(data.opened.full_name, ""), {})
     model, why_model = _model(data, flat["model"], tuned)
     _refuse_unfit(data, model)
+    check_numbers(settings.measuring.map_numbers, data.observation.numbers)
     usual = {**SHARED, **USUAL[model], **(IMAGE.get(model, {}) if data.observation.channels else {})}
     if data.observation.channels and data.observation.numbers:
         usual["hidden"] = (FEATURES_JOINED,)

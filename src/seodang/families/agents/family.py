@@ -9,15 +9,23 @@ from typing import Any, ClassVar
 from seodang.core.device import Device
 from seodang.core.family import Action as VerbAction
 from seodang.core.family import Evaluation, Family, Metric, Prepared, Stage, Trained
-from seodang.core.values import Action, Finding, Observation, Refused
+from seodang.core.values import Action, Finding, Observation, Refused, Video
 from seodang.families.agents.data import AgentsData, find_problems, read_environment
 from seodang.families.agents.derive import prepare
 from seodang.families.agents.measuring import evaluate, refuse_other_shapes
 from seodang.families.agents.predictor import AgentsPredictor, load_agents, read_observations
 from seodang.families.agents.settings import PRESETS, AgentsSettings
 from seodang.families.agents.training import stages
+from seodang.families.agents.verbs import WatchOptions
 
 AgentsTrained = Trained[AgentsSettings]
+
+
+def watch(predictor: AgentsPredictor, data: Callable[[], AgentsData | None], options: WatchOptions) -> Video:
+    """The verb of that name: one episode, played and drawn."""
+    from seodang.families.agents import watching  # matplotlib, for its letters, is loaded only by those who want pictures
+
+    return watching.watch(predictor, data, options)
 
 
 class Agents(Family[AgentsSettings, AgentsData, AgentsPredictor]):
@@ -30,7 +38,7 @@ class Agents(Family[AgentsSettings, AgentsData, AgentsPredictor]):
     engines: ClassVar[tuple[str, ...]] = ("torch", "onnx")
     input_type: ClassVar[type] = Observation
     output_type: ClassVar[type] = Action
-    actions: ClassVar[Mapping[str, VerbAction]] = {}
+    actions: ClassVar[Mapping[str, VerbAction]] = {"watch": watch}
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("episode_return", "", True, "sum of the rewards of an episode, doing what the agent holds for best"),
         Metric("sampled_return", "", True, "the same when it acts by chance, as in training"),

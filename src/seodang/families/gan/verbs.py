@@ -27,6 +27,6 @@ VERBS = (
         "generate",
         "make images from noise, as a grid or as a walk",
         GenerateOptions,
-        out="PNG file of the grid, GIF file of the walk, or folder of the separate images",
+        out="PNG file of the grid, GIF or MP4 file of the walk, or folder of the separate images",
     ),
 )
