@@ -30,7 +30,9 @@ class AgentsData:
 
     def environments(self, count: int, seed: int, processes: int) -> Environments:
         """Some of it; the same seed begins the same episodes."""
-        return make_environments(self.opened, count, seed=seed, frames=self.frames, processes=processes)
+        return make_environments(
+            self.opened, count, seed=seed, frames=self.frames, processes=processes, step_seconds=self.checked.step_seconds
+        )
 
     def checksum(self) -> str:
         """A hash of what it is, as far as that can be seen from outside."""

@@ -77,8 +77,7 @@ class EnvironmentSource(BatchSource):
         """Put the environments back; where that is impossible, they begin new episodes."""
         self.returns.load_state(state["returns"])
         there = self.environments.load_state(state["environments"])
-        same = np.array_equal(there.vectors, self.vectors.numpy()) and np.array_equal(there.images, self.images.numpy())
-        if not same:
+        if not there.same_as(self.seen):
             there = self.environments.reset()
             np.copyto(self.vectors.numpy(), there.vectors)
             np.copyto(self.images.numpy(), there.images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,10 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 from seodang.families.agents.environments.stepping import Group, Native
 
 TRIED_STEPS = 300  # at random, in several episodes where they are short
-REPLAYED_STEPS = 120  # after which an episode is played again
+REPLAYED_STEPS = 200  # after which an episode is played again; fewer where steps take long
+LEAST_REPLAYED_STEPS = 10
+REPLAYING_SECONDS = 3.0  # that this may take, about
+REPLAYING_COST = 20  # steps of single environments for each of them, at most
 REPLAYED_EPISODES = 2  # that lie before it: some environments carry over what happened in the episode before
 SEED = 12345
 
@@ -39,6 +43,8 @@ class Checked:
     """How many there are where they can be counted (a Discrete space), else 0."""
     exactness: str = ""
     """Why an interrupted training will not end with the bytes of an undisturbed one; "" where it will."""
+    step_seconds: float = 0.0
+    """What a step takes, with its part of a beginning; 0 where it was not measured."""
 
 
 class BrokenError(Exception):
@@ -77,7 +83,9 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
         actions = action_shape(environment.action_space)
     except DataError as error:
         raise BrokenError(str(error), "") from error
+    began = time.perf_counter()
     ended = _live(environment, reader)
+    step_seconds = (time.perf_counter() - began) / TRIED_STEPS
     warnings = []
     if limit is None and not ended:
         warnings.append(
@@ -90,7 +98,10 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
     code = ""
     if opened.entry:
         code = hashlib.sha256(_source_of(type(environment.unwrapped)).encode()).hexdigest()
-    return Checked(tuple(warnings), (), reader.shape, actions, limit, code, _states(environment), _exactness(opened, frames))
+    affordable = int(REPLAYING_SECONDS / (REPLAYING_COST * step_seconds))
+    exactness = _exactness(opened, frames, max(LEAST_REPLAYED_STEPS, min(REPLAYED_STEPS, affordable)))
+    states = _states(environment)
+    return Checked(tuple(warnings), (), reader.shape, actions, limit, code, states, exactness, step_seconds)
 
 
 def _states(environment: gymnasium.Env[Any, Any]) -> int:
@@ -214,11 +225,11 @@ def _check_within(environment: gymnasium.Env[Any, Any], seen: Any, where: str) -
     )
 
 
-def _exactness(opened: Opened, frames: int) -> str:
+def _exactness(opened: Opened, frames: int, steps: int) -> str:
     """Whether an episode that is played again comes out the same."""
     group, other = (Group(opened, [SEED, SEED + 1], frames) for _ in range(2))
     try:
-        return "" if _comes_back(group, other) else (
+        return "" if _comes_back(group, other, steps) else (
             "the state of this environment cannot be brought back by playing an episode again: after an interruption training "
             "goes on with new episodes, and ends with other bytes than an undisturbed one"
         )  # fmt: skip
@@ -227,25 +238,23 @@ def _exactness(opened: Opened, frames: int) -> str:
         other.close()
 
 
-def _comes_back(group: Group, other: Group) -> bool:
+def _comes_back(group: Group, other: Group, replayed: int) -> bool:
     random = np.random.default_rng(SEED)
     group.reset()
     other.reset()
     episodes = steps = 0
-    while steps < REPLAYED_STEPS or (episodes < REPLAYED_EPISODES and steps < 4 * REPLAYED_STEPS):
+    while steps < replayed or (episodes < REPLAYED_EPISODES and steps < 4 * replayed):
         result = group.step(_random(group.actions, random))
         episodes += int((result.terminated | result.truncated).any())
         steps += 1
     state = json.loads(json.dumps(group.state()))
     there = other.load_state(state)
-    if not all(np.array_equal(one, back) for one, back in zip(group.rows, there, strict=True)):
+    if not group.rows.same_as(there):
         return False
-    for _ in range(REPLAYED_STEPS):
+    for _ in range(replayed):
         action = _random(group.actions, random)
         one, back = group.step(action), other.step(action)
-        if not (
-            np.array_equal(one.observations.vectors, back.observations.vectors) and np.array_equal(one.rewards, back.rewards)
-        ):
+        if not (one.observations.same_as(back.observations) and np.array_equal(one.rewards, back.rewards)):
             return False
     return True
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ EXTRAS = {"Box2D": "box2d", "pygame": "video", "mujoco": "mujoco", "ale_py": "at
 ATARI = "ALE/"
 ATARI_LICENCE = "Atari games run in ale-py, whose licence is the GPL, version 2: what links it and is passed on must follow it"
 PREFERRED_SUFFIX = "-v"
+MUJOCO = "gymnasium.envs.mujoco"
 QUIET = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}  # draws without a screen, and advertises nothing
 
 
@@ -52,6 +55,7 @@ class Opened:
             if self.entry:
                 return _own(self, options)
             _register(self.name)
+            _prepare_mujoco(gymnasium.spec(self.full_name).entry_point)
             return gymnasium.make(self.name, disable_env_checker=True, **options)
 
     def make_many(self, count: int) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -143,6 +147,22 @@ def _register(name: str) -> None:
         gymnasium.register_envs(ale_py)
 
 
+def _prepare_mujoco(entry: Any) -> None:
+    """Let MuJoCo tell what it warns of, and write neither lines of its own nor a file into the current folder."""
+    if not str(entry).startswith(MUJOCO):
+        return
+    try:
+        import mujoco  # type: ignore[import-untyped]
+    except ImportError:  # Gymnasium says so, and how old an environment is that wants another package
+        return
+    mujoco.set_mju_user_warning(_mujoco_warns)
+
+
+def _mujoco_warns(message: str) -> None:
+    if "is deprecated" not in message:  # models that come with Gymnasium, which nobody here can change
+        logging.getLogger(__name__).warning("MuJoCo: %s", message)
+
+
 def _known(name: str) -> None:
     _register(name)
     if _full_name(name) in gymnasium.registry:
@@ -163,11 +183,15 @@ def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
-        if missing.name is not None and module_name.startswith(missing.name):
+        if missing.name is not None and f"{module_name}.".startswith(f"{missing.name}."):
+            dotted = module_name.removesuffix(".py").replace("/", ".")
+            hint = f"; write {dotted}:{class_name}" if dotted != module_name else ""
             raise DataError(
-                f"{opened.entry}: there is no module {missing.name!r}, neither installed nor in {opened.folder}."
+                f"{opened.entry}: there is no module {missing.name!r}, neither installed nor in {opened.folder}{hint}."
             ) from missing
         raise DataError(f"{opened.entry}: importing {module_name} failed: {missing}.") from missing
+    if "mujoco" in sys.modules:
+        _prepare_mujoco(MUJOCO)
     found = getattr(module, class_name, None)
     if found is None:
         near = difflib.get_close_matches(class_name, dir(module), n=1)
@@ -188,7 +212,7 @@ def _told(name: str) -> Iterator[None]:
         raise
     except Exception as problem:
         module = next((one for one in EXTRAS if one.lower() in str(problem).lower()), None)
-        if isinstance(problem, error.DependencyNotInstalled | ImportError) and module:
+        if isinstance(problem, error.DependencyNotInstalled | ImportError) and module and not find_spec(module):
             raise _missing(name, module) from problem
         raise DataError(f"{name} cannot be made: {type(problem).__name__}: {' '.join(str(problem).split())}") from problem
 

@@ -41,10 +41,16 @@ class Observations(NamedTuple):
         """Some of them."""
         return Observations(self.vectors[rows], self.images[rows])
 
+    def same_as(self, other: Observations) -> bool:
+        """Whether other observations are these, number for number."""
+        return np.array_equal(self.vectors, other.vectors) and np.array_equal(self.images, other.images)
+
     def flat(self, axes: int) -> Observations:
         """The first axes, such as time and environment, as one."""
         lead = int(np.prod(self.vectors.shape[:axes]))
-        return Observations(*(part.reshape(lead, *part.shape[axes:]) for part in self))
+        return Observations(
+            self.vectors.reshape(lead, *self.vectors.shape[axes:]), self.images.reshape(lead, *self.images.shape[axes:])
+        )
 
 
 @dataclass(frozen=True)
@@ -166,8 +172,8 @@ class ActionShape:
         """
         if self.kind == "continuous":
             low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-            scaled = low + (np.clip(actions, -1.0, 1.0) + 1.0) * (0.5 * (high - low))
-            return np.clip(scaled, low, high).reshape(-1, *self.shape).astype(self.dtype)
+            scaled: NDArray[Any] = low + (np.clip(actions, -1.0, 1.0) + 1.0) * (0.5 * (high - low))
+            return np.clip(scaled, low, high, out=scaled).reshape(-1, *self.shape).astype(self.dtype)
         whole = actions + np.array(self.starts, np.int64)
         return (whole[:, 0] if self.kind == "discrete" else whole.reshape(-1, *self.shape)).astype(self.dtype)
 
@@ -178,7 +184,8 @@ class ActionShape:
     @classmethod
     def from_described(cls, fields: Mapping[str, Any]) -> ActionShape:
         """From JSON."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        found: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        return cls(**found)
 
     def words(self) -> str:
         """For people."""
@@ -306,7 +313,7 @@ def _numbers(space: Space[Any], value: Any) -> NDArray[np.float32]:
         return _one_hot(np.asarray(value).ravel() - space.start.ravel(), space.nvec.ravel())
     numbers = np.asarray(value, np.float32).ravel()
     if isinstance(space, spaces.Box) and space.dtype == np.uint8:
-        return numbers / 255
+        return numbers / np.float32(255)
     return numbers
 
 
