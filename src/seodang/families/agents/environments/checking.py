@@ -181,7 +181,7 @@ def _check_answer(environment: gymnasium.Env[Any, Any], answer: Any, step: int) 
             ("that is the rule of old gym; " if old else "") + "return observation, reward, terminated, truncated, {}",
         )
     seen, reward, terminated, truncated, info = answer
-    if isinstance(reward, bool) or (not np.isscalar(reward) and np.ndim(reward) != 0) or isinstance(reward, str):
+    if not _is_number(reward):
         raise BrokenError(f"the reward of step {step} is {_kind(reward)} and not a number", "return float(reward)")
     if not np.isfinite(float(reward)):
         raise BrokenError(f"the reward of step {step} is {float(reward)}", "look where step() divides")
@@ -191,6 +191,16 @@ def _check_answer(environment: gymnasium.Env[Any, Any], answer: Any, step: int) 
     if not isinstance(info, dict):
         raise BrokenError(f"the information of step {step} is {_kind(info)} and not a dictionary", "return {} for none")
     _check_within(environment, seen, f"step {step}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_ | str | bytes) or np.ndim(value) != 0:
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_within(environment: gymnasium.Env[Any, Any], seen: Any, where: str) -> None:

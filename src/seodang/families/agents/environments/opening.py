@@ -134,10 +134,14 @@ def _full_name(name: str) -> str:
     return max(versions, key=lambda one: int(one.rpartition(PREFERRED_SUFFIX)[2]), default=name)
 
 
-def _register(name: str) -> None:
-    """Tell Gymnasium of games that come in a package of their own."""
+def _quiet() -> None:
+    """Let nobody open a window, advertise, or warn in colours of what is checked here."""
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
     logger.min_level = logger.ERROR
+
+
+def _register(name: str) -> None:
+    """Tell Gymnasium of games that come in a package of their own."""
     if name.startswith(ATARI) and _full_name(name) not in gymnasium.registry:
         try:
             import ale_py
@@ -205,7 +209,8 @@ def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Whatever goes wrong while an environment is made, in one line with its name."""
+    """Whatever goes wrong while an environment is made, in one line with its name, and nothing beside it."""
+    _quiet()
     try:
         yield
     except (DataError, MissingExtraError):

@@ -84,7 +84,7 @@ class ObservationShape:
 
     def words(self) -> str:
         """For people."""
-        parts = [f"{self.numbers} numbers"] * bool(self.numbers)
+        parts = [f"{self.numbers} number{'s' if self.numbers > 1 else ''}"] * bool(self.numbers)
         parts += [f"an image of {self.channels} x {self.height} x {self.width}"] * bool(self.channels)
         return " and ".join(parts) or "nothing"
 
