@@ -160,6 +160,7 @@ class Group(Environments):
                 self.done[number].append(action)
                 self.reader.write(seen, self.rows, number, first=False)
                 if terminated or truncated:  # where chance is not its own, sooner than it did: it must not be stepped on
+                    self.over[number] = True
                     break
         return self.rows
 
