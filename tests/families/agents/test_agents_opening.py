@@ -37,6 +37,11 @@ def test_a_name_like_no_other_is_answered_with_where_they_stand() -> None:
         open_environment("qqqqqqqqqqqq")
 
 
+def test_a_file_is_answered_with_how_its_class_is_named() -> None:
+    with pytest.raises(DataError, match=r"One of your own is named rooms:EnvironmentClass\.$"):
+        open_environment("/somewhere/rooms.py")
+
+
 @pytest.mark.parametrize("name", ["CartPole", "FrozenLake", "Taxi"])
 def test_a_version_left_out_is_the_newest(name: str) -> None:
     opened = open_environment(name)

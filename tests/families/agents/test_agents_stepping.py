@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from made_up_worlds import write_world
 from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, MachineError
-from seodang.families.agents.actor import random_actions
+from seodang.families.agents.actor import chance_of_this_step, random_actions
 from seodang.families.agents.environments.opening import Opened, open_environment
 from seodang.families.agents.environments.stepping import (
     WORTH_PROCESSES_SECONDS,
@@ -33,6 +34,7 @@ from seodang.families.agents.environments.stepping import (
 )
 from seodang.families.agents.environments.workers import Workers
 from seodang.families.agents.evaluation import play
+from seodang.families.agents.source import EnvironmentSource
 
 SEEDS = [5, 6, 7]
 Make = Callable[[Opened], Environments]
@@ -205,6 +207,67 @@ def test_what_comes_of_another_chance_is_no_obstacle(tmp_path: Path, monkeypatch
         for _ in range(20):
             lived(group, 3, np.random.default_rng(0))
             group.load_state(json.loads(json.dumps(group.state())))
+
+
+class Waiting(EnvironmentSource):
+    """Steps at random."""
+
+    def collect(self, steps: int) -> None:
+        random = chance_of_this_step()
+        for _ in range(steps):
+            self.step(random_actions(self.environments.actions, self.environments.count, random))
+
+
+def test_a_source_that_is_put_back_sees_what_it_saw(make: Callable[[str, str], Environments]) -> None:
+    torch.manual_seed(0)
+    one, other = (Waiting(make("group", "CartPole-v1"), 10, 2) for _ in range(2))
+    one.batch(30)
+    for name, value in one.tensors().items():
+        other.tensors()[name].copy_(value)
+    other.load_state(json.loads(json.dumps(one.state())))
+    for source in (one, other):
+        torch.manual_seed(1)
+        source.batch(30)
+    assert other.seen.same_as(one.seen) and other.state() == one.state()
+    assert all(torch.equal(value, other.tensors()[name]) for name, value in one.tensors().items())
+
+
+def test_a_source_that_cannot_be_put_back_begins_episodes_that_were_not_seen_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = """
+        def step(self, action):
+            seen, *rest = super().step(action)
+            return np.array([random.random(), 0], np.float32), *rest
+    """
+    opened = open_environment(write_world(tmp_path, monkeypatch, body))
+    with closing(MAKERS["group"](opened)) as here, closing(MAKERS["workers"](opened)) as there:
+        one, other = Waiting(here, 10, 2), Waiting(there, 10, 2)
+        first = other.seen.vectors.copy()
+        one.batch(25)
+        for name, value in one.tensors().items():
+            other.tensors()[name].copy_(value)
+        other.load_state(json.loads(json.dumps(one.state())))
+        assert other.returns.episodes == one.returns.episodes == 6 and not other.returns.running.any()
+        assert not other.over.any() and not np.isin(other.seen.vectors, [first, one.seen.vectors]).any()
+        again = other.seen.vectors.copy()
+        other.load_state(json.loads(json.dumps(one.state())))
+        assert np.array_equal(again, other.seen.vectors)  # and it is the same each time
+
+
+def test_an_episode_that_is_too_long_to_play_again_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch, make: Callable[[str, str], Environments]
+) -> None:
+    monkeypatch.setattr("seodang.families.agents.environments.stepping.LONGEST_REPLAY", 50)
+    group = make("group", "Pendulum-v1")
+    group.reset()
+    lived(group, 50, np.random.default_rng(0))
+    assert [len(done) for _, done, _ in group.state()] == [50] * 3
+    lived(group, 100, np.random.default_rng(0))
+    state = group.state()
+    assert [done for _, done, _ in state] == [None] * 3
+    group.load_state(state)
+    assert [done for _, done, _ in group.state()] == [[]] * 3
 
 
 @pytest.mark.parametrize("kind", ["group", "workers"])

@@ -74,11 +74,11 @@ class EnvironmentSource(BatchSource):
         return {"environments": self.environments.state(), "returns": self.returns.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Put the environments back; where that is impossible, they begin new episodes."""
+        """Put the environments back; where that is impossible, they begin episodes that are not those of the beginning."""
         self.returns.load_state(state["returns"])
         there = self.environments.load_state(state["environments"])
         if not there.same_as(self.seen):
-            there = self.environments.reset()
+            there = self.environments.reset(salt=1 + self.returns.episodes)
             np.copyto(self.vectors.numpy(), there.vectors)
             np.copyto(self.images.numpy(), there.images)
             self.over.zero_()

@@ -177,7 +177,8 @@ def _known(name: str) -> None:
     same = [one for one in known if one.lower().rpartition("-v")[0] == name.lower().rpartition("-v")[0]]
     found = list(dict.fromkeys([*reversed(same), *near]))[:3]
     hint = f"did you mean {' or '.join(found)}?" if found else "Gymnasium's documentation lists them."
-    raise DataError(f"There is no environment {name!r}: {hint} One of your own is named package.module:EnvironmentClass.")
+    own = f"{Path(name).stem}:EnvironmentClass" if name.endswith(".py") else "package.module:EnvironmentClass"
+    raise DataError(f"There is no environment {name!r}: {hint} One of your own is named {own}.")
 
 
 def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:

@@ -25,6 +25,7 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 
 CARTPOLE = ("state", "steps", "prev_done")
 """What Gymnasium's vector CartPole keeps beside its random numbers."""
+LONGEST_REPLAY = 20_000  # steps of an episode that are played again; one that never ends would fill the memory with them
 SEEDS = 2**31  # that every generator takes
 WORTH_PROCESSES_SECONDS = 1e-3  # that a step of all takes at least; below it, waiting for other processes costs what they save
 
@@ -53,8 +54,8 @@ class Environments(ABC):
     """Whether `load_state` brings back the very same state."""
 
     @abstractmethod
-    def reset(self) -> Observations:
-        """Begin an episode in each."""
+    def reset(self, salt: int = 0) -> Observations:
+        """Begin an episode in each, with the same chance each time; with another for each `salt`."""
 
     @abstractmethod
     def step(self, actions: NDArray[Any]) -> Steps:
@@ -100,9 +101,10 @@ class Group(Environments):
         self.over = [False] * self.count
         self.results = _empty_results(self.count)
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        for number, (environment, seed) in enumerate(zip(self.environments, self.seeds, strict=True)):
+        for number, (environment, known) in enumerate(zip(self.environments, self.seeds, strict=True)):
+            seed = mix(known, salt) if salt else known
             try:
                 environment.reset(seed=seed % SEEDS)  # one that keeps random numbers of its own seeds them here
             except Exception as problem:
@@ -128,7 +130,8 @@ class Group(Environments):
             except Exception as problem:
                 raise _failed(problem) from problem
             self.over[number] = bool(terminated[number] or truncated[number])
-            self.done[number].append(action)
+            if len(self.done[number]) <= LONGEST_REPLAY:
+                self.done[number].append(action)
         return Steps(self.rows, rewards, terminated, truncated, begun)
 
     def _begin(self, number: int) -> None:
@@ -142,8 +145,8 @@ class Group(Environments):
             raise _failed(problem) from problem
 
     def state(self) -> list[Any]:
-        """Of each: its random numbers as the episode began, and what was done since."""
-        done = [np.array(actions).tolist() for actions in self.done]
+        """Of each: its random numbers as the episode began, and what was done since; None where that is too long to tell."""
+        done = [np.array(actions).tolist() if len(actions) <= LONGEST_REPLAY else None for actions in self.done]
         return [list(one) for one in zip(self.before, done, self.over, strict=True)]
 
     def load_state(self, state: list[Any]) -> Observations:
@@ -154,6 +157,8 @@ class Group(Environments):
             if before is not None:
                 environment.unwrapped.np_random.bit_generator.state = before
             self._begin(number)
+            if done is None:
+                continue
             self.over[number] = over
             for action in np.array(done, self.actions.dtype):
                 seen, _, terminated, truncated, _ = environment.step(action)
@@ -192,9 +197,9 @@ class Native(Environments):
         if mode is not gymnasium.vector.AutoresetMode.NEXT_STEP:
             raise DataError(f"{opened.name} begins episodes by the rule {mode}, and only the next-step rule can be followed")
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        seen, _ = self.vector.reset(seed=self.seed)
+        seen, _ = self.vector.reset(seed=mix(self.seed, salt) % SEEDS if salt else self.seed)
         self.over = np.zeros(self.count, bool)
         return self._read(seen)
 

@@ -86,10 +86,10 @@ class Workers(Environments):
         _send(process, json.dumps(told).encode() + b"\n")
         return process
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        self._ask({"wish": "reset"})
-        self._put(self.own.reset())
+        self._ask({"wish": "reset", "salt": salt})
+        self._put(self.own.reset(salt))
         self._answers()
         return self.shared.observations
 
@@ -244,7 +244,7 @@ def _answer(group: Group, shared: Shared, part: slice, line: bytes) -> bytes:
             asked = json.loads(line)
             if asked["wish"] == "state":
                 return json.dumps({"state": group.state()}).encode() + b"\n"
-            seen = group.reset() if asked["wish"] == "reset" else group.load_state(asked["state"])
+            seen = group.reset(asked["salt"]) if asked["wish"] == "reset" else group.load_state(asked["state"])
         shared.observations.vectors[part] = seen.vectors
         shared.observations.images[part] = seen.images
     except Exception as problem:  # told where somebody reads it
