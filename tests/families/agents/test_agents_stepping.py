@@ -119,6 +119,19 @@ def test_time_alone_truncates(kind: str) -> None:
             assert result.begun.tolist() == [step % 6 == 0] * 3
 
 
+def test_games_follow_the_rule_too_and_begin_with_one_picture() -> None:
+    pytest.importorskip("ale_py")
+    opened = open_environment("ALE/Breakout-v5", ["max_num_frames_per_episode=40"])  # of which a step shows four
+    with closing(MAKERS["native"](opened)) as environments:
+        assert environments.reset().images.shape == (3, 4, 84, 84) and not environments.restorable
+        _, images, rewards, _, truncated, begun = (
+            np.stack(part) for part in zip(*lived(environments, 30, np.random.default_rng(0)), strict=True)
+        )
+        assert truncated.any() and np.array_equal(begun[1:], truncated[:-1]) and not rewards[begun].any()
+        assert not images[begun][:, :3].any() and (images[begun][:, 3].max((1, 2)) > 0).all()
+        assert environments.state() is None and environments.load_state(None).rows == 3
+
+
 def test_whole_episodes_pay_what_they_paid(make: Callable[[str, str], Environments]) -> None:
     for kind in MAKERS:
         found = play(make(kind, "CartPole-v1"), lambda seen: (seen.vectors[:, 2:3] > 0).astype(np.int64), 7)
