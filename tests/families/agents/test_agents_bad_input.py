@@ -169,6 +169,29 @@ def test_one_that_fails_in_the_midst_of_training_is_told_with_its_line(
 
 
 @pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ("seen[1], reward = np.nan, 1.0", "An environment gave an observation with a number that is nan; look where its step"),
+        ("reward = float('inf')", "An environment gave a reward that is inf; look where its step"),
+    ],
+)
+def test_numbers_that_are_not_finite_are_not_taken_for_a_training_that_diverged(
+    wrong: str, says: str, seodang: Seodang, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = f"""
+        steps = 0
+        def step(self, action):
+            World.steps += 1
+            seen, reward, *rest = super().step(action)
+            if World.steps > 4000:
+                {wrong}
+            return seen, reward, *rest
+    """
+    name = write_world(tmp_path, monkeypatch, body)
+    refused(seodang("train", "agents", name, "--preset", "smoke", "--quiet", "--runs", "elsewhere", "--threads", "1"), says)
+
+
+@pytest.mark.parametrize(
     ("content", "says"),
     [
         (b"[0,0,0,0]\n\n[0,0,0,0]\n", r"seen\.jsonl, line 2: there is no observation in it; write one, or remove the line\."),

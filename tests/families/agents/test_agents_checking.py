@@ -81,6 +81,11 @@ BROKEN: dict[str, tuple[str, str, str]] = {
         "observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,))\n" + stepping("if self.time == 3: seen[0] = np.inf"),
         "the observation of step 3 has a number that is not finite", "look where step() divides",
     ),
+    "larger than 32 bits hold": (
+        "observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)\n" + stepping("seen = np.full(2, 1e300)")
+        + "\ndef seen(self):\n    return np.zeros(2)",
+        "the observation of step 1 has a number that is not finite", "look where step() divides",
+    ),
     "a choice that is none": (
         "observation_space = gymnasium.spaces.Discrete(4)\ndef seen(self):\n    return 4",
         "the observation of reset() is not one of observation_space (Discrete(4)): 4", "let both agree",

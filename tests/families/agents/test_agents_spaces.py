@@ -152,6 +152,7 @@ def test_an_image_beside_numbers() -> None:
             r"observations have 2 images \(left, right\), and one can be read",
         ),
         (spaces.Box(0, 1, (100_001,)), "observations have 100,001 numbers, and 100,000 can be read at most"),
+        (spaces.Dict({}), "observations hold nothing, neither a number nor an image"),
         (spaces.Sequence(spaces.Discrete(2)), "observations are Sequence, and only"),
     ],
 )
@@ -207,6 +208,7 @@ def test_odd_bounds_are_kept_to_the_last_bit() -> None:
         (spaces.Box(-np.inf, np.inf, (2,)), "actions are numbers without bounds .*; give the space finite bounds"),
         (spaces.Box(0, 9, (2,), np.int64), r"actions are Box \(.*\), and no algorithm here fits that; Discrete, MultiDiscrete"),
         (spaces.Dict({"a": spaces.Discrete(2)}), r"actions are Dict \(.*\), and no algorithm here fits that"),
+        (spaces.Box(-1, 1, (2, 0)), r"actions hold nothing to choose \(Box\("),
         (spaces.Text(3), "actions are Text .*MultiBinary and Box of floats can be learned"),
     ],
 )

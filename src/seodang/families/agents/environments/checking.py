@@ -145,7 +145,8 @@ def _live(environment: gymnasium.Env[Any, Any], reader: ObservationReader) -> bo
             ) from problem
         _check_answer(environment, answer, step)
         try:
-            reader.write(answer[0], row, 0, first=False)
+            with np.errstate(over="ignore"):  # too large a number becomes infinite, which is told
+                reader.write(answer[0], row, 0, first=False)
         except (ValueError, TypeError, KeyError) as problem:
             raise BrokenError(
                 f"an observation of step {step} cannot be read: {problem}", "return what observation_space says"

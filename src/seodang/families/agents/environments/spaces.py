@@ -114,6 +114,8 @@ class ObservationReader:
             len(self.leaves) == 1 and self.image is None and isinstance(space, spaces.Box) and len(space.shape or ()) == 1
         )
         names = [name for leaf in vectors for name in _number_names(leaf)]
+        if not names and self.image is None:
+            raise DataError("observations hold nothing, neither a number nor an image")
         if len(names) > LARGEST_VECTOR:
             raise DataError(f"observations have {len(names):,} numbers, and {LARGEST_VECTOR:,} can be read at most")
         shape = (
@@ -201,6 +203,8 @@ def action_shape(space: Space[Any]) -> ActionShape:
 
     Raises: DataError: No algorithm here fits it.
     """
+    if space.shape is not None and 0 in space.shape:
+        raise DataError(f"actions hold nothing to choose ({space})")
     if isinstance(space, spaces.Discrete):
         return ActionShape("discrete", (int(space.n),), (int(space.start),), dtype=str(space.dtype))
     if isinstance(space, spaces.MultiDiscrete):
