@@ -228,9 +228,12 @@ def test_random_numbers_of_another_kind_cannot_be_put_back(tmp_path: Path, monke
 def test_what_never_ends_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = write_world(tmp_path, monkeypatch, stepping("truncated = False"))
     (found,) = find_problems(name, SETTINGS)
-    assert found.severity == "warning" and found.fix == "return truncated=True after some steps if none ever ends"
+    assert found.severity == "warning" and found.fix == "give {environment_options} max_episode_steps=1000 if none ever ends"
     assert found.what == "no episode ended within 300 random steps, and there is no time limit"
-    assert read_environment(name, SETTINGS).facts()["time limit"] == "none"
+    facts = read_environment(name, SETTINGS).facts()
+    assert facts["time limit"] == "none" and facts["notes"] == [found.what]  # who trains without a check is told too
+    limited = AgentsSettings.from_flat({"environment_options": ("max_episode_steps=7",)})
+    assert find_problems(name, limited) == [] and read_environment(name, limited).facts()["time limit"] == "7 steps"
 
 
 def test_states_that_can_be_counted_are() -> None:
@@ -249,6 +252,22 @@ def test_other_code_is_another_environment(tmp_path: Path, monkeypatch: pytest.M
     assert read_environment(name, SETTINGS).checksum() != before
     other = AgentsSettings.from_flat({"environment_options": ("is_slippery=false",)})
     assert read_environment("FrozenLake-v1", SETTINGS).checksum() != read_environment("FrozenLake-v1", other).checksum()
+
+
+def test_the_code_of_a_wrapper_counts_and_not_that_of_what_it_wraps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checksums = set()
+    for factor in (1, 2):
+        name = write_world(tmp_path, monkeypatch, name="Wrapped")
+        with (tmp_path / f"{name.partition(':')[0]}.py").open("a") as file:
+            file.write(
+                "class Wrapped(gymnasium.RewardWrapper):\n"
+                "    def __init__(self):\n        super().__init__(gymnasium.make('Pendulum-v1'))\n"
+                f"    def reward(self, reward):\n        return {factor} * reward\n"
+            )
+        data = read_environment(name, SETTINGS)
+        checksums.add(data.checked.code)
+        assert data.checked.time_limit == 200 and data.checked.findings == ()
+    assert len(checksums) == 2
 
 
 @pytest.mark.slow  # 5 s: drawing a race track

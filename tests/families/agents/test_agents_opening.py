@@ -69,6 +69,14 @@ def test_options_of_a_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (made.size, made.word) == ([1, 2], "seven")  # type: ignore[attr-defined]
 
 
+def test_a_time_limit_for_a_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = open_environment(write_world(tmp_path, monkeypatch), ["max_episode_steps=3"]).make()
+    environment.reset(seed=0)
+    assert [environment.step(0)[2:4] for _ in range(3)] == [(False, False), (False, False), (False, True)]
+    counting = write_world(tmp_path, monkeypatch, "def __init__(self, max_episode_steps):\n    self.most = max_episode_steps")
+    assert open_environment(counting, ["max_episode_steps=3"]).make().most == 3  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("text", ["is_slippery", "=3", "is slippery=3", "3=is_slippery"])
 def test_options_that_are_none(text: str) -> None:
     with pytest.raises(SettingsError, match=r"environment_options must be written name=value, e\.g\. is_slippery=false, got"):

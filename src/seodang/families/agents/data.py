@@ -58,7 +58,8 @@ class AgentsData:
         }
         if self.opened.is_atari:
             found["licence"] = ATARI_LICENCE
-        found["notes"] = [*self.checked.notes, *((self.checked.exactness,) if self.checked.exactness else ())]
+        warned = (one.what for one in self.checked.findings)
+        found["notes"] = [note for note in (*warned, *self.checked.notes, self.checked.exactness) if note]
         return found
 
 

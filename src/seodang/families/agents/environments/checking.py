@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
-from seodang.families.agents.environments.opening import Opened
+from seodang.families.agents.environments.opening import TIME_LIMIT, Opened
 from seodang.families.agents.environments.spaces import ActionShape, ObservationReader, ObservationShape, action_shape
 from seodang.families.agents.environments.stepping import Group, Native
 
@@ -75,7 +76,7 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
     for name in ("observation_space", "action_space"):
         if not isinstance(getattr(environment, name, None), gymnasium.Space):
             raise BrokenError(f"{name} is missing or no gymnasium Space", f"set self.{name} in __init__")
-    limit = environment.spec.max_episode_steps if environment.spec is not None else None
+    limit = environment.spec.max_episode_steps if environment.spec is not None else opened.options.get(TIME_LIMIT)
     if opened.is_vectorised:
         return _native(opened, limit)
     try:
@@ -90,14 +91,15 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
     if limit is None and not ended:
         warnings.append(
             Finding(
-                "warning", opened.name, f"no episode ended within {TRIED_STEPS} random steps, and there is no time limit",
-                "give {environment_options} max_episode_steps=1000 if none ever ends" if not opened.entry
-                else "return truncated=True after some steps if none ever ends",
+                "warning",
+                opened.name,
+                f"no episode ended within {TRIED_STEPS} random steps, and there is no time limit",
+                "give {environment_options} max_episode_steps=1000 if none ever ends",
             )
-        )  # fmt: skip
+        )
     code = ""
     if opened.entry:
-        code = hashlib.sha256(_source_of(type(environment.unwrapped)).encode()).hexdigest()
+        code = hashlib.sha256(_source_of(opened.module).encode()).hexdigest()
     affordable = int(REPLAYING_SECONDS / (REPLAYING_COST * step_seconds))
     exactness = _exactness(opened, frames, max(LEAST_REPLAYED_STEPS, min(REPLAYED_STEPS, affordable)))
     states = _states(environment)
@@ -284,11 +286,11 @@ def _same(one: Any, other: Any) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def _source_of(kind: type) -> str:
+def _source_of(module: str) -> str:
     try:
-        return inspect.getsource(inspect.getmodule(kind) or kind)
-    except (OSError, TypeError):  # made at a prompt
-        return kind.__qualname__
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError):  # compiled, or made at a prompt
+        return module
 
 
 def _kind(value: Any) -> str:

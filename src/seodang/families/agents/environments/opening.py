@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import json
 import logging
 import os
@@ -18,6 +19,7 @@ from typing import Any
 
 import gymnasium
 from gymnasium import error, logger
+from gymnasium.wrappers import TimeLimit
 
 from seodang.core.errors import DataError, MissingExtraError, SettingsError
 
@@ -27,6 +29,7 @@ ATARI = "ALE/"
 ATARI_LICENCE = "Atari games run in ale-py, whose licence is the GPL, version 2: what links it and is passed on must follow it"
 PREFERRED_SUFFIX = "-v"
 MUJOCO = "gymnasium.envs.mujoco"
+TIME_LIMIT = "max_episode_steps"  # an option of everything that Gymnasium makes, and so of a user's own
 QUIET = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}  # draws without a screen, and advertises nothing
 
 
@@ -74,6 +77,11 @@ class Opened:
         _register(self.name)
         specification = gymnasium.registry[_full_name(self.name)]
         return specification.vector_entry_point is not None and specification.entry_point is not None
+
+    @property
+    def module(self) -> str:
+        """That holds an environment of the user's own."""
+        return self.entry.partition(":")[0]
 
     @property
     def is_atari(self) -> bool:
@@ -182,7 +190,7 @@ def _known(name: str) -> None:
 
 
 def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    module_name, _, class_name = opened.entry.partition(":")
+    module_name, class_name = opened.module, opened.entry.partition(":")[2]
     if opened.folder not in sys.path:
         sys.path.insert(0, opened.folder)
     try:
@@ -202,10 +210,12 @@ def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
         near = difflib.get_close_matches(class_name, dir(module), n=1)
         hint = f"; did you mean {module_name}:{near[0]}?" if near else ""
         raise DataError(f"{opened.entry}: {module_name} has no {class_name!r}{hint}.")
-    made = found(**options)
+    given = dict(options)
+    limit = None if TIME_LIMIT in inspect.signature(found).parameters else given.pop(TIME_LIMIT, None)
+    made = found(**given)
     if not isinstance(made, gymnasium.Env):
         raise DataError(f"{opened.entry}: expected a gymnasium.Env, got {type(made).__name__}.")
-    return made
+    return made if limit is None else TimeLimit(made, limit)
 
 
 @contextmanager
