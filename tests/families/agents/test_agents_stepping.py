@@ -159,7 +159,11 @@ def test_images_cross_processes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     opened = open_environment(write_world(tmp_path, monkeypatch, body))
     with closing(MAKERS["group"](opened)) as group, closing(MAKERS["workers"](opened)) as workers:
         assert np.array_equal(group.reset().images, workers.reset().images)
-        assert_same(lived(group, 25, np.random.default_rng(1)), lived(workers, 25, np.random.default_rng(1)))
+        steps = lived(group, 25, np.random.default_rng(1))
+        assert_same(steps, lived(workers, 25, np.random.default_rng(1)))
+    for _, images, *_, begun in steps:
+        alike = (images[:, 0] == images[:, 1]).all((1, 2))
+        assert np.array_equal(alike, begun)  # the first image of an episode is shown twice, and no other
 
 
 def test_each_environment_has_chance_of_its_own_and_a_seed_brings_it_back(make: Callable[[str, str], Environments]) -> None:
@@ -275,12 +279,12 @@ def test_an_episode_that_is_too_long_to_play_again_is_not_remembered(
     group = make("group", "Pendulum-v1")
     group.reset()
     lived(group, 50, np.random.default_rng(0))
-    assert [len(done) for _, done, _ in group.state()] == [50] * 3
+    assert [len(done) for _, done in group.state()] == [50] * 3
     lived(group, 100, np.random.default_rng(0))
     state = group.state()
-    assert [done for _, done, _ in state] == [None] * 3
+    assert [done for _, done in state] == [None] * 3
     group.load_state(state)
-    assert [done for _, done, _ in group.state()] == [[]] * 3
+    assert [done for _, done in group.state()] == [[]] * 3
 
 
 @pytest.mark.parametrize("kind", ["group", "workers"])

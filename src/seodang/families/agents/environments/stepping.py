@@ -147,20 +147,17 @@ class Group(Environments):
     def state(self) -> list[Any]:
         """Of each: its random numbers as the episode began, and what was done since; None where that is too long to tell."""
         done = [np.array(actions).tolist() if len(actions) <= LONGEST_REPLAY else None for actions in self.done]
-        return [list(one) for one in zip(self.before, done, self.over, strict=True)]
+        return [list(one) for one in zip(self.before, done, strict=True)]
 
     def load_state(self, state: list[Any]) -> Observations:
         """Play each episode again up to where it was."""
-        for number, (before, done, over) in enumerate(state):
+        for number, (before, done) in enumerate(state):
             environment = self.environments[number]
             environment.unwrapped.np_random = np.random.default_rng(0)
             if before is not None:
                 environment.unwrapped.np_random.bit_generator.state = before
             self._begin(number)
-            if done is None:
-                continue
-            self.over[number] = over
-            for action in np.array(done, self.actions.dtype):
+            for action in np.array(done or [], self.actions.dtype):
                 seen, _, terminated, truncated, _ = environment.step(action)
                 self.done[number].append(action)
                 self.reader.write(seen, self.rows, number, first=False)
