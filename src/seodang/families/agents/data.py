@@ -35,7 +35,9 @@ class AgentsData:
 
     def environments(self, count: int, seed: int, processes: int) -> Environments:
         """Some of it; the same seed begins the same episodes."""
-        return make_environments(self.opened, count, seed=seed, frames=self.frames, processes=processes)
+        return make_environments(
+            self.opened, count, seed=seed, frames=self.frames, processes=processes, step_seconds=self.checked.step_seconds
+        )
 
     def checksum(self) -> str:
         """A hash of what it is, as far as that can be seen from outside."""
@@ -61,8 +63,9 @@ class AgentsData:
         }
         if self.opened.is_atari:
             found["licence"] = ATARI_LICENCE
-        place = () if self.observation.channels else (VECTORS_ON_CPU,)
-        found["notes"] = [*self.checked.notes, *filter(None, (self.checked.exactness,)), *place]
+        warned = (one.what for one in self.checked.findings)
+        place = "" if self.observation.channels else VECTORS_ON_CPU
+        found["notes"] = [note for note in (*warned, *self.checked.notes, self.checked.exactness, place) if note]
         return found
 
 

@@ -51,7 +51,7 @@ class FlatWeights:
         """Scale a gradient that is too long down; gives its length before."""
         gradient = self.all.grad
         assert gradient is not None
-        length = gradient.norm()
+        length: Tensor = gradient.norm()
         if longest is not None and not length <= longest:
             gradient.mul_(longest / (length + 1e-6))
         return length

@@ -149,4 +149,5 @@ def _array(content: Any, kind: Any, what: str) -> Any:
         array = array[None]
     if kind is np.uint8 and array.size and not ((array >= 0) & (array <= 255)).all():
         raise DataError("pixels are from 0 to 255")
-    return array.astype(kind)
+    with np.errstate(over="ignore"):  # too large a number becomes infinite, which is told
+        return array.astype(kind)

@@ -137,7 +137,7 @@ def _write_learning(page: Page, facts: Mapping[str, Any]) -> None:
 
 def _write_distributions(page: Page) -> None:
     rows = page.measured("episodes")
-    returns = {words: [float(row[2]) for row in rows if row[1] == kind] for kind, words in ACTING.items()}
+    returns = {words: [float(one) for row in rows if row[1] == kind for one in row[2:]] for kind, words in ACTING.items()}
     page.report.heading("Distribution of returns")
     caption = "A mean hides whether all episodes are alike or some fail; red lines are means."
     page.picture("returns", distributions({name: one for name, one in returns.items() if one}), caption)

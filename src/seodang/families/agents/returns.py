@@ -83,7 +83,8 @@ class RewardScale:
             running[ended] = 0.0
         self._learn(seen)
         scale = 1 / np.sqrt(float(self.moments[2]) + 1e-8)
-        return np.clip(rewards * scale, -SCALED_RANGE, SCALED_RANGE).astype(np.float32)
+        found: NDArray[np.float32] = np.clip(rewards * scale, -SCALED_RANGE, SCALED_RANGE).astype(np.float32)
+        return found
 
     def _learn(self, values: NDArray[np.float64]) -> None:
         count, mean, variance = self.moments.tolist()

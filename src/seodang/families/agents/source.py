@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from seodang.core.errors import DataError
 from seodang.core.learner import BatchSource
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments, Steps
@@ -58,7 +61,9 @@ class EnvironmentSource(BatchSource):
     def step(self, actions: Any) -> Steps:
         """One step of each environment; `seen` is then what came of it."""
         steps = self.environments.step(actions)
-        np.copyto(self.vectors.numpy(), steps.observations.vectors)
+        vectors = self.vectors.numpy()
+        np.copyto(vectors, steps.observations.vectors)
+        _refuse_not_finite(vectors, steps.rewards)
         if self.images.numel():
             np.copyto(self.images.numpy(), steps.observations.images)
         np.logical_or(steps.terminated, steps.truncated, out=self.over.numpy())
@@ -74,13 +79,23 @@ class EnvironmentSource(BatchSource):
         return {"environments": self.environments.state(), "returns": self.returns.state()}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Put the environments back; where that is impossible, they begin new episodes."""
+        """Put the environments back; where that is impossible, they begin episodes that are not those of the beginning."""
         self.returns.load_state(state["returns"])
         there = self.environments.load_state(state["environments"])
-        same = np.array_equal(there.vectors, self.vectors.numpy()) and np.array_equal(there.images, self.images.numpy())
-        if not same:
-            there = self.environments.reset()
+        if not there.same_as(self.seen):
+            there = self.environments.reset(salt=1 + self.returns.episodes)
             np.copyto(self.vectors.numpy(), there.vectors)
             np.copyto(self.images.numpy(), there.images)
             self.over.zero_()
             self.returns.running.zero_()
+
+
+def _refuse_not_finite(vectors: NDArray[np.float32], rewards: NDArray[np.float32]) -> None:
+    """Raises: DataError: Else training would be said to diverge, and lower rates would be tried in vain."""
+    flat = vectors.ravel()
+    if math.isfinite(flat @ flat) and math.isfinite(rewards @ rewards):  # a microsecond; only squares that overflow err
+        return
+    for what, numbers in (("an observation with a number", flat), ("a reward", rewards)):
+        wrong = numbers[~np.isfinite(numbers)]
+        if len(wrong):
+            raise DataError(f"An environment gave {what} that is {wrong[0]}; look where its step() divides.")

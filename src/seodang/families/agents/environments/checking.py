@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import sys
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,12 +15,15 @@ import numpy as np
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
-from seodang.families.agents.environments.opening import Opened
+from seodang.families.agents.environments.opening import TIME_LIMIT, Opened
 from seodang.families.agents.environments.spaces import ActionShape, ObservationReader, ObservationShape, action_shape
 from seodang.families.agents.environments.stepping import Group, Native
 
 TRIED_STEPS = 300  # at random, in several episodes where they are short
-REPLAYED_STEPS = 120  # after which an episode is played again
+REPLAYED_STEPS = 200  # after which an episode is played again; fewer where steps take long
+LEAST_REPLAYED_STEPS = 10
+REPLAYING_SECONDS = 3.0  # that this may take, about
+REPLAYING_COST = 20  # steps of single environments for each of them, at most
 REPLAYED_EPISODES = 2  # that lie before it: some environments carry over what happened in the episode before
 SEED = 12345
 
@@ -39,6 +44,8 @@ class Checked:
     """How many there are where they can be counted (a Discrete space), else 0."""
     exactness: str = ""
     """Why an interrupted training will not end with the bytes of an undisturbed one; "" where it will."""
+    step_seconds: float = 0.0
+    """What a step takes, with its part of a beginning; 0 where it was not measured."""
 
 
 class BrokenError(Exception):
@@ -69,7 +76,7 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
     for name in ("observation_space", "action_space"):
         if not isinstance(getattr(environment, name, None), gymnasium.Space):
             raise BrokenError(f"{name} is missing or no gymnasium Space", f"set self.{name} in __init__")
-    limit = environment.spec.max_episode_steps if environment.spec is not None else None
+    limit = environment.spec.max_episode_steps if environment.spec is not None else opened.options.get(TIME_LIMIT)
     if opened.is_vectorised:
         return _native(opened, limit)
     try:
@@ -77,20 +84,26 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
         actions = action_shape(environment.action_space)
     except DataError as error:
         raise BrokenError(str(error), "") from error
+    began = time.perf_counter()
     ended = _live(environment, reader)
+    step_seconds = (time.perf_counter() - began) / TRIED_STEPS
     warnings = []
     if limit is None and not ended:
         warnings.append(
             Finding(
-                "warning", opened.name, f"no episode ended within {TRIED_STEPS} random steps, and there is no time limit",
-                "give {environment_options} max_episode_steps=1000 if none ever ends" if not opened.entry
-                else "return truncated=True after some steps if none ever ends",
+                "warning",
+                opened.name,
+                f"no episode ended within {TRIED_STEPS} random steps, and there is no time limit",
+                "give {environment_options} max_episode_steps=1000 if none ever ends",
             )
-        )  # fmt: skip
+        )
     code = ""
     if opened.entry:
-        code = hashlib.sha256(_source_of(type(environment.unwrapped)).encode()).hexdigest()
-    return Checked(tuple(warnings), (), reader.shape, actions, limit, code, _states(environment), _exactness(opened, frames))
+        code = hashlib.sha256(_source_of(opened.module).encode()).hexdigest()
+    affordable = int(REPLAYING_SECONDS / (REPLAYING_COST * step_seconds))
+    exactness = _exactness(opened, frames, max(LEAST_REPLAYED_STEPS, min(REPLAYED_STEPS, affordable)))
+    states = _states(environment)
+    return Checked(tuple(warnings), (), reader.shape, actions, limit, code, states, exactness, step_seconds)
 
 
 def _states(environment: gymnasium.Env[Any, Any]) -> int:
@@ -134,7 +147,8 @@ def _live(environment: gymnasium.Env[Any, Any], reader: ObservationReader) -> bo
             ) from problem
         _check_answer(environment, answer, step)
         try:
-            reader.write(answer[0], row, 0, first=False)
+            with np.errstate(over="ignore"):  # too large a number becomes infinite, which is told
+                reader.write(answer[0], row, 0, first=False)
         except (ValueError, TypeError, KeyError) as problem:
             raise BrokenError(
                 f"an observation of step {step} cannot be read: {problem}", "return what observation_space says"
@@ -170,7 +184,7 @@ def _check_answer(environment: gymnasium.Env[Any, Any], answer: Any, step: int) 
             ("that is the rule of old gym; " if old else "") + "return observation, reward, terminated, truncated, {}",
         )
     seen, reward, terminated, truncated, info = answer
-    if isinstance(reward, bool) or (not np.isscalar(reward) and np.ndim(reward) != 0) or isinstance(reward, str):
+    if not _is_number(reward):
         raise BrokenError(f"the reward of step {step} is {_kind(reward)} and not a number", "return float(reward)")
     if not np.isfinite(float(reward)):
         raise BrokenError(f"the reward of step {step} is {float(reward)}", "look where step() divides")
@@ -180,6 +194,16 @@ def _check_answer(environment: gymnasium.Env[Any, Any], answer: Any, step: int) 
     if not isinstance(info, dict):
         raise BrokenError(f"the information of step {step} is {_kind(info)} and not a dictionary", "return {} for none")
     _check_within(environment, seen, f"step {step}")
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool | np.bool_ | str | bytes) or np.ndim(value) != 0:
+        return False
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _check_within(environment: gymnasium.Env[Any, Any], seen: Any, where: str) -> None:
@@ -214,11 +238,11 @@ def _check_within(environment: gymnasium.Env[Any, Any], seen: Any, where: str) -
     )
 
 
-def _exactness(opened: Opened, frames: int) -> str:
+def _exactness(opened: Opened, frames: int, steps: int) -> str:
     """Whether an episode that is played again comes out the same."""
     group, other = (Group(opened, [SEED, SEED + 1], frames) for _ in range(2))
     try:
-        return "" if _comes_back(group, other) else (
+        return "" if _comes_back(group, other, steps) else (
             "the state of this environment cannot be brought back by playing an episode again: after an interruption training "
             "goes on with new episodes, and ends with other bytes than an undisturbed one"
         )  # fmt: skip
@@ -227,25 +251,23 @@ def _exactness(opened: Opened, frames: int) -> str:
         other.close()
 
 
-def _comes_back(group: Group, other: Group) -> bool:
+def _comes_back(group: Group, other: Group, replayed: int) -> bool:
     random = np.random.default_rng(SEED)
     group.reset()
     other.reset()
     episodes = steps = 0
-    while steps < REPLAYED_STEPS or (episodes < REPLAYED_EPISODES and steps < 4 * REPLAYED_STEPS):
+    while steps < replayed or (episodes < REPLAYED_EPISODES and steps < 4 * replayed):
         result = group.step(_random(group.actions, random))
         episodes += int((result.terminated | result.truncated).any())
         steps += 1
     state = json.loads(json.dumps(group.state()))
     there = other.load_state(state)
-    if not all(np.array_equal(one, back) for one, back in zip(group.rows, there, strict=True)):
+    if not group.rows.same_as(there):
         return False
-    for _ in range(REPLAYED_STEPS):
+    for _ in range(replayed):
         action = _random(group.actions, random)
         one, back = group.step(action), other.step(action)
-        if not (
-            np.array_equal(one.observations.vectors, back.observations.vectors) and np.array_equal(one.rewards, back.rewards)
-        ):
+        if not (one.observations.same_as(back.observations) and np.array_equal(one.rewards, back.rewards)):
             return False
     return True
 
@@ -264,11 +286,11 @@ def _same(one: Any, other: Any) -> bool:
     return bool(np.array_equal(np.asarray(one), np.asarray(other)))
 
 
-def _source_of(kind: type) -> str:
+def _source_of(module: str) -> str:
     try:
-        return inspect.getsource(inspect.getmodule(kind) or kind)
-    except (OSError, TypeError):  # made at a prompt
-        return kind.__qualname__
+        return inspect.getsource(sys.modules[module])
+    except (OSError, TypeError):  # compiled, or made at a prompt
+        return module
 
 
 def _kind(value: Any) -> str:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import json
+import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gymnasium
 from gymnasium import error, logger
+from gymnasium.wrappers import TimeLimit
 
 from seodang.core.errors import DataError, MissingExtraError, SettingsError
 
@@ -24,6 +28,8 @@ EXTRAS = {"Box2D": "box2d", "pygame": "video", "mujoco": "mujoco", "ale_py": "at
 ATARI = "ALE/"
 ATARI_LICENCE = "Atari games run in ale-py, whose licence is the GPL, version 2: what links it and is passed on must follow it"
 PREFERRED_SUFFIX = "-v"
+MUJOCO = "gymnasium.envs.mujoco"
+TIME_LIMIT = "max_episode_steps"  # an option of everything that Gymnasium makes, and so of a user's own
 QUIET = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}  # draws without a screen, and advertises nothing
 
 
@@ -52,6 +58,7 @@ class Opened:
             if self.entry:
                 return _own(self, options)
             _register(self.name)
+            _prepare_mujoco(gymnasium.spec(self.full_name).entry_point)
             return gymnasium.make(self.name, disable_env_checker=True, **options)
 
     def make_many(self, count: int) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
@@ -70,6 +77,11 @@ class Opened:
         _register(self.name)
         specification = gymnasium.registry[_full_name(self.name)]
         return specification.vector_entry_point is not None and specification.entry_point is not None
+
+    @property
+    def module(self) -> str:
+        """That holds an environment of the user's own."""
+        return self.entry.partition(":")[0]
 
     @property
     def is_atari(self) -> bool:
@@ -130,10 +142,14 @@ def _full_name(name: str) -> str:
     return max(versions, key=lambda one: int(one.rpartition(PREFERRED_SUFFIX)[2]), default=name)
 
 
-def _register(name: str) -> None:
-    """Tell Gymnasium of games that come in a package of their own."""
+def _quiet() -> None:
+    """Let nobody open a window, advertise, or warn in colours of what is checked here."""
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
     logger.min_level = logger.ERROR
+
+
+def _register(name: str) -> None:
+    """Tell Gymnasium of games that come in a package of their own."""
     if name.startswith(ATARI) and _full_name(name) not in gymnasium.registry:
         try:
             import ale_py
@@ -141,6 +157,22 @@ def _register(name: str) -> None:
             raise _missing(name, "ale_py") from missing
         ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
         gymnasium.register_envs(ale_py)
+
+
+def _prepare_mujoco(entry: Any) -> None:
+    """Let MuJoCo tell what it warns of, and write neither lines of its own nor a file into the current folder."""
+    if not str(entry).startswith(MUJOCO):
+        return
+    try:
+        import mujoco  # type: ignore[import-untyped]
+    except ImportError:  # Gymnasium says so, and how old an environment is that wants another package
+        return
+    mujoco.set_mju_user_warning(_mujoco_warns)
+
+
+def _mujoco_warns(message: str) -> None:
+    if "is deprecated" not in message:  # models that come with Gymnasium, which nobody here can change
+        logging.getLogger(__name__).warning("MuJoCo: %s", message)
 
 
 def _known(name: str) -> None:
@@ -153,42 +185,50 @@ def _known(name: str) -> None:
     same = [one for one in known if one.lower().rpartition("-v")[0] == name.lower().rpartition("-v")[0]]
     found = list(dict.fromkeys([*reversed(same), *near]))[:3]
     hint = f"did you mean {' or '.join(found)}?" if found else "Gymnasium's documentation lists them."
-    raise DataError(f"There is no environment {name!r}: {hint} One of your own is named package.module:EnvironmentClass.")
+    own = f"{Path(name).stem}:EnvironmentClass" if name.endswith(".py") else "package.module:EnvironmentClass"
+    raise DataError(f"There is no environment {name!r}: {hint} One of your own is named {own}.")
 
 
 def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
-    module_name, _, class_name = opened.entry.partition(":")
+    module_name, class_name = opened.module, opened.entry.partition(":")[2]
     if opened.folder not in sys.path:
         sys.path.insert(0, opened.folder)
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as missing:
-        if missing.name is not None and module_name.startswith(missing.name):
+        if missing.name is not None and f"{module_name}.".startswith(f"{missing.name}."):
+            dotted = module_name.removesuffix(".py").replace("/", ".")
+            hint = f"; write {dotted}:{class_name}" if dotted != module_name else ""
             raise DataError(
-                f"{opened.entry}: there is no module {missing.name!r}, neither installed nor in {opened.folder}."
+                f"{opened.entry}: there is no module {missing.name!r}, neither installed nor in {opened.folder}{hint}."
             ) from missing
         raise DataError(f"{opened.entry}: importing {module_name} failed: {missing}.") from missing
+    if "mujoco" in sys.modules:
+        _prepare_mujoco(MUJOCO)
     found = getattr(module, class_name, None)
     if found is None:
         near = difflib.get_close_matches(class_name, dir(module), n=1)
         hint = f"; did you mean {module_name}:{near[0]}?" if near else ""
         raise DataError(f"{opened.entry}: {module_name} has no {class_name!r}{hint}.")
-    made = found(**options)
+    given = dict(options)
+    limit = None if TIME_LIMIT in inspect.signature(found).parameters else given.pop(TIME_LIMIT, None)
+    made = found(**given)
     if not isinstance(made, gymnasium.Env):
         raise DataError(f"{opened.entry}: expected a gymnasium.Env, got {type(made).__name__}.")
-    return made
+    return made if limit is None else TimeLimit(made, limit)
 
 
 @contextmanager
 def _told(name: str) -> Iterator[None]:
-    """Whatever goes wrong while an environment is made, in one line with its name."""
+    """Whatever goes wrong while an environment is made, in one line with its name, and nothing beside it."""
+    _quiet()
     try:
         yield
     except (DataError, MissingExtraError):
         raise
     except Exception as problem:
         module = next((one for one in EXTRAS if one.lower() in str(problem).lower()), None)
-        if isinstance(problem, error.DependencyNotInstalled | ImportError) and module:
+        if isinstance(problem, error.DependencyNotInstalled | ImportError) and module and not find_spec(module):
             raise _missing(name, module) from problem
         raise DataError(f"{name} cannot be made: {type(problem).__name__}: {' '.join(str(problem).split())}") from problem
 

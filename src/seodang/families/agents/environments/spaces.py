@@ -41,10 +41,16 @@ class Observations(NamedTuple):
         """Some of them."""
         return Observations(self.vectors[rows], self.images[rows])
 
+    def same_as(self, other: Observations) -> bool:
+        """Whether other observations are these, number for number."""
+        return np.array_equal(self.vectors, other.vectors) and np.array_equal(self.images, other.images)
+
     def flat(self, axes: int) -> Observations:
         """The first axes, such as time and environment, as one."""
         lead = int(np.prod(self.vectors.shape[:axes]))
-        return Observations(*(part.reshape(lead, *part.shape[axes:]) for part in self))
+        return Observations(
+            self.vectors.reshape(lead, *self.vectors.shape[axes:]), self.images.reshape(lead, *self.images.shape[axes:])
+        )
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class ObservationShape:
 
     def words(self) -> str:
         """For people."""
-        parts = [f"{self.numbers} numbers"] * bool(self.numbers)
+        parts = [f"{self.numbers} number{'s' if self.numbers > 1 else ''}"] * bool(self.numbers)
         parts += [f"an image of {self.channels} x {self.height} x {self.width}"] * bool(self.channels)
         return " and ".join(parts) or "nothing"
 
@@ -108,6 +114,8 @@ class ObservationReader:
             len(self.leaves) == 1 and self.image is None and isinstance(space, spaces.Box) and len(space.shape or ()) == 1
         )
         names = [name for leaf in vectors for name in _number_names(leaf)]
+        if not names and self.image is None:
+            raise DataError("observations hold nothing, neither a number nor an image")
         if len(names) > LARGEST_VECTOR:
             raise DataError(f"observations have {len(names):,} numbers, and {LARGEST_VECTOR:,} can be read at most")
         shape = (
@@ -166,8 +174,8 @@ class ActionShape:
         """
         if self.kind == "continuous":
             low, high = np.array(self.low, np.float32), np.array(self.high, np.float32)
-            scaled = low + (np.clip(actions, -1.0, 1.0) + 1.0) * (0.5 * (high - low))
-            return np.clip(scaled, low, high).reshape(-1, *self.shape).astype(self.dtype)
+            scaled: NDArray[Any] = low + (np.clip(actions, -1.0, 1.0) + 1.0) * (0.5 * (high - low))
+            return np.clip(scaled, low, high, out=scaled).reshape(-1, *self.shape).astype(self.dtype)
         whole = actions + np.array(self.starts, np.int64)
         return (whole[:, 0] if self.kind == "discrete" else whole.reshape(-1, *self.shape)).astype(self.dtype)
 
@@ -178,7 +186,8 @@ class ActionShape:
     @classmethod
     def from_described(cls, fields: Mapping[str, Any]) -> ActionShape:
         """From JSON."""
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        found: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+        return cls(**found)
 
     def words(self) -> str:
         """For people."""
@@ -194,6 +203,8 @@ def action_shape(space: Space[Any]) -> ActionShape:
 
     Raises: DataError: No algorithm here fits it.
     """
+    if space.shape is not None and 0 in space.shape:
+        raise DataError(f"actions hold nothing to choose ({space})")
     if isinstance(space, spaces.Discrete):
         return ActionShape("discrete", (int(space.n),), (int(space.start),), dtype=str(space.dtype))
     if isinstance(space, spaces.MultiDiscrete):
@@ -306,7 +317,7 @@ def _numbers(space: Space[Any], value: Any) -> NDArray[np.float32]:
         return _one_hot(np.asarray(value).ravel() - space.start.ravel(), space.nvec.ravel())
     numbers = np.asarray(value, np.float32).ravel()
     if isinstance(space, spaces.Box) and space.dtype == np.uint8:
-        return numbers / 255
+        return numbers / np.float32(255)
     return numbers
 
 

@@ -8,8 +8,10 @@ read off it where time alone ended it.
 
 from __future__ import annotations
 
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, final
 
 import gymnasium
@@ -20,6 +22,12 @@ from seodang.core.errors import DataError
 from seodang.core.seeds import mix
 from seodang.families.agents.environments.opening import Opened
 from seodang.families.agents.environments.spaces import ActionShape, ObservationReader, Observations, action_shape
+
+CARTPOLE = ("state", "steps", "prev_done")
+"""What Gymnasium's vector CartPole keeps beside its random numbers."""
+LONGEST_REPLAY = 20_000  # steps of an episode that are played again; one that never ends would fill the memory with them
+SEEDS = 2**31  # that every generator takes
+WORTH_PROCESSES_SECONDS = 1e-3  # that a step of all takes at least; below it, waiting for other processes costs what they save
 
 
 class Steps(NamedTuple):
@@ -46,8 +54,8 @@ class Environments(ABC):
     """Whether `load_state` brings back the very same state."""
 
     @abstractmethod
-    def reset(self) -> Observations:
-        """Begin an episode in each."""
+    def reset(self, salt: int = 0) -> Observations:
+        """Begin an episode in each, with the same chance each time; with another for each `salt`."""
 
     @abstractmethod
     def step(self, actions: NDArray[Any]) -> Steps:
@@ -93,9 +101,14 @@ class Group(Environments):
         self.over = [False] * self.count
         self.results = _empty_results(self.count)
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        for number, (environment, seed) in enumerate(zip(self.environments, self.seeds, strict=True)):
+        for number, (environment, known) in enumerate(zip(self.environments, self.seeds, strict=True)):
+            seed = mix(known, salt) if salt else known
+            try:
+                environment.reset(seed=seed % SEEDS)  # one that keeps random numbers of its own seeds them here
+            except Exception as problem:
+                raise _failed(problem) from problem
             environment.unwrapped.np_random = np.random.default_rng(seed)
             self._begin(number)
         return self.rows
@@ -111,36 +124,46 @@ class Group(Environments):
                 self._begin(number)
                 continue
             action = wanted[number]
-            seen, rewards[number], terminated[number], truncated[number], _ = environment.step(action)
+            try:
+                seen, rewards[number], terminated[number], truncated[number], _ = environment.step(action)
+                self.reader.write(seen, self.rows, number, first=False)
+            except Exception as problem:
+                raise _failed(problem) from problem
             self.over[number] = bool(terminated[number] or truncated[number])
-            self.done[number].append(action)
-            self.reader.write(seen, self.rows, number, first=False)
+            if len(self.done[number]) <= LONGEST_REPLAY:
+                self.done[number].append(action)
         return Steps(self.rows, rewards, terminated, truncated, begun)
 
     def _begin(self, number: int) -> None:
         environment = self.environments[number]
-        self.before[number] = environment.unwrapped.np_random.bit_generator.state
+        self.before[number] = _random_state(environment)
         self.done[number] = []
         self.over[number] = False
-        self.reader.write(environment.reset()[0], self.rows, number, first=True)
+        try:
+            self.reader.write(environment.reset()[0], self.rows, number, first=True)
+        except Exception as problem:
+            raise _failed(problem) from problem
 
     def state(self) -> list[Any]:
-        """Of each: its random numbers as the episode began, and what was done since."""
-        done = [np.array(actions).tolist() for actions in self.done]
-        return [list(one) for one in zip(self.before, done, self.over, strict=True)]
+        """Of each: its random numbers as the episode began, and what was done since; None where that is too long to tell."""
+        done = [np.array(actions).tolist() if len(actions) <= LONGEST_REPLAY else None for actions in self.done]
+        return [list(one) for one in zip(self.before, done, strict=True)]
 
     def load_state(self, state: list[Any]) -> Observations:
         """Play each episode again up to where it was."""
-        for number, (before, done, over) in enumerate(state):
+        for number, (before, done) in enumerate(state):
             environment = self.environments[number]
             environment.unwrapped.np_random = np.random.default_rng(0)
-            environment.unwrapped.np_random.bit_generator.state = before
+            if before is not None:
+                environment.unwrapped.np_random.bit_generator.state = before
             self._begin(number)
-            self.done[number] = list(np.array(done, self.actions.dtype))
-            self.over[number] = over
-            for action in self.done[number]:
-                seen = environment.step(action)[0]
+            for action in np.array(done or [], self.actions.dtype):
+                seen, _, terminated, truncated, _ = environment.step(action)
+                self.done[number].append(action)
                 self.reader.write(seen, self.rows, number, first=False)
+                if terminated or truncated:  # where chance is not its own, sooner than it did: it must not be stepped on
+                    self.over[number] = True
+                    break
         return self.rows
 
     def close(self) -> None:
@@ -171,9 +194,9 @@ class Native(Environments):
         if mode is not gymnasium.vector.AutoresetMode.NEXT_STEP:
             raise DataError(f"{opened.name} begins episodes by the rule {mode}, and only the next-step rule can be followed")
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        seen, _ = self.vector.reset(seed=self.seed)
+        seen, _ = self.vector.reset(seed=mix(self.seed, salt) % SEEDS if salt else self.seed)
         self.over = np.zeros(self.count, bool)
         return self._read(seen)
 
@@ -202,7 +225,7 @@ class Native(Environments):
         seen = self.reset()
         if state is None:
             return seen
-        inner = self.vector.unwrapped
+        inner: Any = self.vector.unwrapped
         for name in CARTPOLE:
             setattr(inner, name, np.array(state[name], getattr(inner, name).dtype))
         inner.np_random.bit_generator.state = state["random"]
@@ -214,11 +237,9 @@ class Native(Environments):
         self.vector.close()
 
 
-CARTPOLE = ("state", "steps", "prev_done")
-"""What Gymnasium's vector CartPole keeps beside its random numbers."""
-
-
-def make_environments(opened: Opened, count: int, *, seed: int, frames: int, processes: int) -> Environments:
+def make_environments(
+    opened: Opened, count: int, *, seed: int, frames: int, processes: int, step_seconds: float
+) -> Environments:
     """Some environments, stepped in the way that suits them.
 
     Args:
@@ -226,16 +247,31 @@ def make_environments(opened: Opened, count: int, *, seed: int, frames: int, pro
         count: How many.
         seed: Where chance begins.
         frames: Images that are shown at once, where there are images and the environment does not stack them itself.
-        processes: Cores to keep busy.
+        processes: Cores to keep busy, where it is worth it.
+        step_seconds: What a step of one takes.
     """
     if opened.is_vectorised:
-        return Native(opened, count, mix(seed, "environments") % 2**31)
+        return Native(opened, count, mix(seed, "environments") % SEEDS)
     seeds = [mix(seed, "environment", number) for number in range(count)]
-    if processes > 1 and count > 1:
+    if processes > 1 and count > 1 and count * step_seconds > WORTH_PROCESSES_SECONDS:
         from seodang.families.agents.environments.workers import Workers
 
         return Workers(opened, seeds, frames, min(processes, count))
     return Group(opened, seeds, frames)
+
+
+def _random_state(environment: gymnasium.Env[Any, Any]) -> Any:
+    """Of an environment's generator, as JSON; None where it has put another kind in its place."""
+    random = environment.unwrapped.np_random
+    known = isinstance(random, np.random.Generator) and isinstance(random.bit_generator, np.random.PCG64)
+    return random.bit_generator.state if known else None
+
+
+def _failed(problem: Exception) -> DataError:
+    """What went wrong in an environment, and where."""
+    place = traceback.extract_tb(problem.__traceback__)[-1]
+    where = f"{Path(place.filename).name}, line {place.lineno}"
+    return DataError(f"An environment failed: {type(problem).__name__}: {' '.join(str(problem).split())} ({where}).")
 
 
 def _empty_results(count: int) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -23,7 +24,7 @@ from typing import Any, BinaryIO, NamedTuple, final
 import numpy as np
 from numpy.typing import NDArray
 
-from seodang.core.errors import DataError, MachineError
+from seodang.core.errors import DataError, MachineError, SeodangError
 from seodang.core.files import machine_errors
 from seodang.families.agents.environments.opening import Opened
 from seodang.families.agents.environments.spaces import Observations
@@ -32,6 +33,7 @@ from seodang.families.agents.environments.stepping import Environments, Group, S
 STOP_SECONDS = 5.0  # that a process may take to end by itself
 ALIGNMENT = 64  # bytes
 STEP, NOTHING = b"s\n", b"\n"  # the messages of every step, without JSON
+LOST = "A process that steps environments has ended by itself; is memory used up?"
 IN_MEMORY = Path("/dev/shm")  # where Linux keeps files that never reach a disk
 
 
@@ -61,12 +63,18 @@ class Workers(Environments):
         self.own = Group(opened, seeds[self.parts[0]], frames)
         self.reader, self.actions, self.restorable = self.own.reader, self.own.actions, True
         self.file = _new_file(_size(self.count, self.own))
+        self.others: list[subprocess.Popen[bytes]] = []
+        self.ending = weakref.finalize(self, _end, self.own, self.others, self.file)
         self.shared = _views(self.file, self.count, self.own)
-        self.others = [self._start(opened, list(seeds[part]), part, frames) for part in self.parts[1:]]
+        for part in self.parts[1:]:
+            self.others.append(self._start(opened, list(seeds[part]), part, frames))
+        self._answers()  # all have the memory now, and nobody else has to find it
+        with suppress(OSError):  # Windows lets go of it only with the last that uses it
+            self.file.unlink()
 
     def _start(self, opened: Opened, seeds: list[int], part: slice, frames: int) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **_search_path()},
@@ -78,10 +86,10 @@ class Workers(Environments):
         _send(process, json.dumps(told).encode() + b"\n")
         return process
 
-    def reset(self) -> Observations:
+    def reset(self, salt: int = 0) -> Observations:
         """Begin an episode in each."""
-        self._ask({"wish": "reset"})
-        self._put(self.own.reset())
+        self._ask({"wish": "reset", "salt": salt})
+        self._put(self.own.reset(salt))
         self._answers()
         return self.shared.observations
 
@@ -114,20 +122,8 @@ class Workers(Environments):
         return self.shared.observations
 
     def close(self) -> None:
-        """End the processes and give the memory back."""
-        for process in self.others:
-            assert process.stdin is not None and process.stdout is not None
-            with suppress(OSError):  # it has ended already
-                process.stdin.close()  # its end is what tells it
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            process.stdout.close()
-        self.others = []
-        self.own.close()
-        self.file.unlink(missing_ok=True)
+        """End the processes and give the memory back; done too when this is dropped, or the program ends."""
+        self.ending()
 
     def _put(self, seen: Observations) -> None:
         self.shared.observations.vectors[self.parts[0]] = seen.vectors
@@ -143,17 +139,17 @@ class Workers(Environments):
             assert process.stdout is not None
             line = process.stdout.readline()
             if not line:
-                raise MachineError("A process that steps environments has ended by itself; is memory used up?")
+                raise MachineError(LOST)
             answer = json.loads(line) if line != NOTHING else {}
             if "problem" in answer:
-                raise DataError(f"an environment failed: {answer['problem']}")
+                raise DataError(answer["problem"])
             found.append(answer.get("state"))
         return found
 
 
 def _search_path() -> dict[str, str]:
     """Where the other processes find modules: where this one does."""
-    return {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return {"PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
 
 
 def _send(process: subprocess.Popen[bytes], message: bytes) -> None:
@@ -162,7 +158,25 @@ def _send(process: subprocess.Popen[bytes], message: bytes) -> None:
         process.stdin.write(message)
         process.stdin.flush()
     except OSError as error:
-        raise MachineError("A process that steps environments has ended by itself; is memory used up?") from error
+        raise MachineError(LOST) from error
+
+
+def _end(own: Group, others: Sequence[subprocess.Popen[bytes]], file: Path) -> None:
+    """End processes, and give memory back."""
+    for process in others:
+        assert process.stdin is not None
+        with suppress(OSError):  # it has ended already
+            process.stdin.close()  # its end is what tells it
+    for process in others:
+        assert process.stdout is not None
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
+    own.close()
+    file.unlink(missing_ok=True)
 
 
 def _fields(count: int, group: Group) -> list[tuple[tuple[int, ...], Any]]:
@@ -206,8 +220,14 @@ def _serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """What a process does until nobody asks any more."""
     told = json.loads(requests.readline())
     part = slice(*told["part"])
-    group = Group(Opened(**told["opened"]), told["seeds"], told["frames"])
+    try:
+        group = Group(Opened(**told["opened"]), told["seeds"], told["frames"])
+    except Exception as problem:
+        answers.write(_problem(problem))
+        return
     shared = _views(Path(told["file"]), told["count"], group)
+    answers.write(NOTHING)
+    answers.flush()
     for line in requests:
         answers.write(_answer(group, shared, part, line))
         answers.flush()
@@ -224,12 +244,17 @@ def _answer(group: Group, shared: Shared, part: slice, line: bytes) -> bytes:
             asked = json.loads(line)
             if asked["wish"] == "state":
                 return json.dumps({"state": group.state()}).encode() + b"\n"
-            seen = group.reset() if asked["wish"] == "reset" else group.load_state(asked["state"])
+            seen = group.reset(asked["salt"]) if asked["wish"] == "reset" else group.load_state(asked["state"])
         shared.observations.vectors[part] = seen.vectors
         shared.observations.images[part] = seen.images
     except Exception as problem:  # told where somebody reads it
-        return json.dumps({"problem": f"{type(problem).__name__}: {problem}"}).encode() + b"\n"
+        return _problem(problem)
     return NOTHING
+
+
+def _problem(problem: Exception) -> bytes:
+    told = str(problem) if isinstance(problem, SeodangError) else f"{type(problem).__name__}: {problem}"
+    return json.dumps({"problem": told}).encode() + b"\n"
 
 
 def _main() -> None:
