@@ -437,9 +437,7 @@ def _refuse_no_source(family: str, source: str | Path, given: Settings) -> None:
         raise SettingsError(f"{{{bringing}}} brings the data itself; leave it out, or leave out {source}.", settings=own)
     if not bringing and not str(source):
         more = "".join(f", or give {{{name}}}" for name in own)
-        raise SettingsError(
-            f"SOURCE is missing: name a file, a folder or a data set (`seodang data list`){more}.", settings=own
-        )
+        raise SettingsError(f"SOURCE is missing: name {families.sources(family)}{more}.", settings=own)
 
 
 def _environment(family: AnyFamily, device: Device) -> dict[str, Any]:

@@ -23,6 +23,7 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141  # what a shell reports of a program that wrote to a closed pipe
 OUT_OF_MEMORY = 3
 MEMORY_LINE = "seodang: out of memory; give smaller batches or less data, or close other programs."
+READ_BY_CHECK = ("data", "environment")  # groups of settings that say what is looked at
 CPU_ALLOCATOR = "DefaultCPUAllocator"  # named by the plain RuntimeError that PyTorch raises when the CPU's memory is used up
 
 
@@ -282,7 +283,7 @@ def _add_check(parser: Parser, words: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object a finding")
     if family:
         leaves = families.settings_type(family).leaves()
-        add_settings(parser, (leaf for leaf in leaves if leaf.path[0] == "data"))
+        add_settings(parser, (leaf for leaf in leaves if leaf.path[0] in READ_BY_CHECK))
 
 
 def _add_runs(parser: Parser, words: Sequence[str]) -> None:

@@ -60,6 +60,15 @@ def reading(name: str) -> tuple[str, ...]:
     return tuple(importlib.import_module(f"{__name__}.{_known(name)}.settings").READING)
 
 
+def sources(name: str) -> str:
+    """What a family learns from, in words for who left it out.
+
+    Raises: SeodangError: There is no such family.
+    """
+    module = importlib.import_module(f"{__name__}.{_known(name)}.settings")
+    return str(getattr(module, "SOURCES", "a file, a folder or a data set (`seodang data list`)"))
+
+
 def own_data(name: str) -> tuple[str, ...]:
     """Names of the settings that bring the data themselves, so that no source is needed.
 

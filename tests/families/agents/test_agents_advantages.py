@@ -11,9 +11,9 @@ from made_up_worlds import write_world
 
 import seodang
 from seodang.core.values import Observation
+from seodang.families.agents.algorithms.ppo import Array, advantages
+from seodang.families.agents.algorithms.returns import REMEMBERED, EpisodeReturns, RewardScale
 from seodang.families.agents.environments.stepping import Steps
-from seodang.families.agents.ppo import Array, advantages
-from seodang.families.agents.returns import REMEMBERED, EpisodeReturns, RewardScale
 
 REWARDS, VALUES = [1.0, 2.0, 3.0], [0.5, 1.0, 1.5, 2.0]
 DISCOUNT, WEIGHT = 0.9, 0.5
@@ -84,7 +84,7 @@ TRAINING: dict[str, Any] = {
 def values_of_places(terminates: bool, folder: Path, patch: pytest.MonkeyPatch) -> list[float]:
     """What PPO learned each place of the ring to be worth."""
     run = seodang.train("agents", write_world(folder, patch, RING.format(terminates=terminates)), runs=folder, **TRAINING)
-    return [one.value for one in run.predict([Observation(row.tolist()) for row in np.eye(10)])]
+    return [one.value for one in run.predict([Observation(place) for place in range(10)])]
 
 
 def test_where_time_alone_ends_it_every_place_is_worth_all_that_would_have_come(

@@ -99,18 +99,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
         r"Acrobot-v1 shows 6 numbers, but this agent was trained on 4 numbers; train one for Acrobot-v1\.",
     ),
     "an environment that is not there": ("evaluate kept Acrobt-v1", r"no environment 'Acrobt-v1': did you mean Acrobot-v1"),
-    "too few numbers": ("predict kept [1,2,3]", r"this agent sees 4 numbers, got 3 numbers"),
-    "a number alone": ("predict kept 1", r"this agent sees 4 numbers, got 1 numbers?"),
-    "numbers in rows": ("predict kept [[1,2,3,4]]", r"this agent sees 4 numbers, got"),
-    "an image": ('predict kept {"image":[[[1,2],[3,4]]]}', r"this agent sees 4 numbers, got an image of 1 x 2 x 2"),
-    "another part": ('predict kept {"sound":[1]}', r"an observation has the parts vector and image, got 'sound'"),
+    "too few numbers": ("predict kept [1,2,3]", r"the observation has 4 numbers, got 3 numbers"),
+    "a number alone": ("predict kept 1", r"the observation has 4 numbers, got 1 numbers?"),
+    "numbers in rows": ("predict kept [[1,2,3,4]]", r"the observation has 4 numbers, got"),
+    "an image": ('predict kept {"image":[[[1,2],[3,4]]]}', r"the observation has 4 numbers, got one with image"),
+    "another part": ('predict kept {"sound":[1]}', r"the observation has 4 numbers, got one with sound"),
     "no JSON": ("predict kept left", r"an observation is expected as JSON, such as \[0\.1, -0\.2\], got 'left'"),
-    "words": ('predict kept ["a","b","c","d"]', r"an observation is made of numbers, got"),
+    "words": ('predict kept ["a","b","c","d"]', r"the observation has 4 numbers, got"),
     "nothing": ("predict kept null", r"."),
-    "true": ("predict kept true", r"this agent sees 4 numbers, got"),
-    "not a number": ("predict kept [NaN,0,0,0]", r"an observation has a number that is not finite"),
-    "beyond float32": ("predict kept [1e300,0,0,0]", r"an observation has a number that is not finite"),
-    "one wrong among others": ("predict kept [0,0,0,0] [1]", r"observation 2 of 2: this agent sees 4 numbers, got 1 number"),
+    "true": ("predict kept true", r"the observation has 4 numbers, got"),
+    "not a number": ("predict kept [NaN,0,0,0]", r"the observation has a number that is not finite"),
+    "beyond float32": ("predict kept [1e300,0,0,0]", r"the observation has a number that is not finite"),
+    "one wrong among others": ("predict kept [0,0,0,0] [1]", r"observation 2 of 2: the observation has 4 numbers, got 1"),
 }  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_numbers_that_are_not_finite_are_not_taken_for_a_training_that_diverged(
     ("content", "says"),
     [
         (b"[0,0,0,0]\n\n[0,0,0,0]\n", r"seen\.jsonl, line 2: there is no observation in it; write one, or remove the line\."),
-        (b"[0,0,0,0]\n[0,0,0]\n", r"seen\.jsonl, line 2: this agent sees 4 numbers, got 3 numbers"),
+        (b"[0,0,0,0]\n[0,0,0]\n", r"seen\.jsonl, line 2: the observation has 4 numbers, got 3 numbers"),
         (b"\xff\xfe", r"seen\.jsonl: expected a text with an observation a line, as JSON, got no text\."),
     ],
 )

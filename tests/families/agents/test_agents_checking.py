@@ -9,7 +9,7 @@ import pytest
 from made_up_worlds import write_world
 
 from seodang.core.errors import DataError
-from seodang.families.agents.data import find_problems, read_environment
+from seodang.families.agents.data import VECTORS_ON_CPU, find_problems, read_environment
 from seodang.families.agents.environments.checking import Checked, check_environment
 from seodang.families.agents.environments.opening import open_environment
 from seodang.families.agents.settings import AgentsSettings
@@ -204,7 +204,7 @@ def test_chance_of_its_own_cannot_be_put_back(tmp_path: Path, monkeypatch: pytes
     name = write_world(tmp_path, monkeypatch, stepping("reward = random.random()"))
     found = find_problems(name, SETTINGS)
     assert [one.severity for one in found] == ["note"] and "cannot be brought back by playing" in found[0].what
-    assert read_environment(name, SETTINGS).facts()["notes"] == [found[0].what]
+    assert read_environment(name, SETTINGS).facts()["notes"] == [found[0].what, VECTORS_ON_CPU]
 
 
 def test_an_end_by_chance_of_its_own_does_not_stop_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +231,10 @@ def test_what_never_ends_is_warned_of(tmp_path: Path, monkeypatch: pytest.Monkey
     assert found.severity == "warning" and found.fix == "give {environment_options} max_episode_steps=1000 if none ever ends"
     assert found.what == "no episode ended within 300 random steps, and there is no time limit"
     facts = read_environment(name, SETTINGS).facts()
-    assert facts["time limit"] == "none" and facts["notes"] == [found.what]  # who trains without a check is told too
+    assert facts["time limit"] == "none" and facts["notes"] == [
+        found.what,
+        VECTORS_ON_CPU,
+    ]  # who trains without a check is told too
     limited = AgentsSettings.from_flat({"environment_options": ("max_episode_steps=7",)})
     assert find_problems(name, limited) == [] and read_environment(name, limited).facts()["time limit"] == "7 steps"
 

@@ -15,12 +15,12 @@ from torch.distributions import Categorical
 from torch.distributions import Normal as TorchNormal
 
 from seodang.core.device import choose_device
-from seodang.families.agents.distributions import Choices, Normal, distribution_of
+from seodang.families.agents.algorithms.distributions import Choices, Normal, distribution_of
+from seodang.families.agents.algorithms.passes import FlatWeights, HandPass, PolicyPass, ValuesPass
+from seodang.families.agents.algorithms.policy import Policy
+from seodang.families.agents.algorithms.ppo import PpoLearner, PpoRules, Sample
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
 from seodang.families.agents.model import OBSERVED_RANGE, ActionValues, Activation, ActorCritic, Mlp, Normaliser
-from seodang.families.agents.passes import FlatWeights, HandPass, PolicyPass, ValuesPass
-from seodang.families.agents.policy import Policy
-from seodang.families.agents.ppo import PpoLearner, PpoRules, Sample
 
 ROWS = 24
 CLOSE = 1e-5  # float32: sums in another order

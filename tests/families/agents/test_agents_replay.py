@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from seodang.families.agents.algorithms.replay import ReplayBuffer
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Steps
-from seodang.families.agents.replay import ReplayBuffer
 
 SHAPE, CHOICE = ObservationShape(1, ("place",)), ActionShape("discrete", (3,), (0,))
 NO_IMAGES = np.zeros((1, 0, 0, 0), np.uint8)

@@ -17,16 +17,16 @@ from PIL import Image
 import seodang
 from seodang.core.errors import SettingsError
 from seodang.families.agents.actor import Actor
-from seodang.families.agents.boards import NOWHERE, States, ask_states, boards_of, is_countable
 from seodang.families.agents.data import AgentsData, read_environment
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
-from seodang.families.agents.importance import Part, collect, importance, occlusion, parts_of
-from seodang.families.agents.naming import names_of
+from seodang.families.agents.explaining.boards import NOWHERE, States, ask_states, boards_of, is_countable
+from seodang.families.agents.explaining.importance import Part, collect, importance, occlusion, parts_of
+from seodang.families.agents.explaining.naming import names_of
+from seodang.families.agents.explaining.report_curves import learning_curve, log_panels, log_table, logged_columns, points
+from seodang.families.agents.explaining.report_maps import draw_boards, draw_map, heated, states_table
+from seodang.families.agents.explaining.value_map import check_numbers, chosen_numbers, value_map
 from seodang.families.agents.report import write_report
-from seodang.families.agents.report_curves import learning_curve, log_panels, log_table, logged_columns, points
-from seodang.families.agents.report_maps import draw_boards, draw_map, heated, states_table
 from seodang.families.agents.settings import PRESETS, AgentsSettings
-from seodang.families.agents.value_map import check_numbers, chosen_numbers, value_map
 
 FAST: dict[str, Any] = {
     **PRESETS["smoke"](), "steps": 1024, "epochs": 2, "episodes": 4, "watched_episodes": 2, "device": "cpu", "threads": 1,

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from seodang.core.device import choose_device
-from seodang.families.agents.distributions import distribution_of
+from seodang.families.agents.algorithms.distributions import distribution_of
+from seodang.families.agents.algorithms.passes import PolicyPass
+from seodang.families.agents.algorithms.policy import Policy
+from seodang.families.agents.algorithms.returns import RewardScale
+from seodang.families.agents.algorithms.rollouts import RolloutSource
 from seodang.families.agents.environments.opening import open_environment
 from seodang.families.agents.environments.stepping import make_environments
 from seodang.families.agents.model import ActorCritic, Normaliser
-from seodang.families.agents.passes import PolicyPass
-from seodang.families.agents.policy import Policy
-from seodang.families.agents.returns import RewardScale
-from seodang.families.agents.rollouts import RolloutSource
 
 HORIZON, COUNT = 40, 3
 Make = Callable[..., RolloutSource]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from seodang.core.errors import DataError, MachineError
 from seodang.families.agents.actor import chance_of_this_step, random_actions
+from seodang.families.agents.algorithms.source import EnvironmentSource
 from seodang.families.agents.environments.opening import Opened, open_environment
 from seodang.families.agents.environments.stepping import (
     WORTH_PROCESSES_SECONDS,
@@ -34,7 +35,6 @@ from seodang.families.agents.environments.stepping import (
 )
 from seodang.families.agents.environments.workers import Workers
 from seodang.families.agents.evaluation import play
-from seodang.families.agents.source import EnvironmentSource
 
 SEEDS = [5, 6, 7]
 Make = Callable[[Opened], Environments]

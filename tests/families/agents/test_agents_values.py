@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.nn.functional import huber_loss, mse_loss
 
 from seodang.core.device import choose_device
-from seodang.families.agents import dqn, sac
 from seodang.families.agents.algorithm import World
-from seodang.families.agents.dqn import DqnLearner, GreedyActor, exploration_at
+from seodang.families.agents.algorithms import dqn, sac
+from seodang.families.agents.algorithms.dqn import DqnLearner, GreedyActor, exploration_at
+from seodang.families.agents.algorithms.passes import FlatWeights, ValuesPass
+from seodang.families.agents.algorithms.replay import Replayed
+from seodang.families.agents.algorithms.sac import SacLearner, squashed, squashed_gradient
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
 from seodang.families.agents.model import ActionValues, Mlp, TwinValues
-from seodang.families.agents.passes import FlatWeights, ValuesPass
-from seodang.families.agents.replay import Replayed
-from seodang.families.agents.sac import SacLearner, squashed, squashed_gradient
 from seodang.families.agents.settings import AgentsSettings
 
 SHAPE = ObservationShape(5, tuple("abcde"))

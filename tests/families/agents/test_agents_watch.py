@@ -19,14 +19,14 @@ from seodang.cli.main import main
 from seodang.core.errors import DataError, MissingExtraError, SettingsError
 from seodang.core.values import Video
 from seodang.draw.style import BLUE
-from seodang.families.agents import scenes
 from seodang.families.agents.actor import Actor, RandomActor
-from seodang.families.agents.beside import Panel, compose, fitted
 from seodang.families.agents.data import AgentsData, read_environment
 from seodang.families.agents.environments.spaces import ActionShape, Observations
-from seodang.families.agents.episodes import Episode, Moment, Thought, play_episode
-from seodang.families.agents.naming import Names, names_of
-from seodang.families.agents.scenes import newest_image, open_scene
+from seodang.families.agents.explaining import scenes
+from seodang.families.agents.explaining.beside import Panel, compose, fitted
+from seodang.families.agents.explaining.episodes import Episode, Moment, Thought, play_episode
+from seodang.families.agents.explaining.naming import Names, names_of
+from seodang.families.agents.explaining.scenes import newest_image, open_scene
 from seodang.families.agents.settings import PRESETS, AgentsSettings
 
 FAST: dict[str, Any] = {
@@ -220,7 +220,7 @@ def test_a_game_is_watched_as_the_agent_sees_it() -> None:
     scene = open_scene(data, 0)
     episode = play_episode(RandomActor(data.actions, 0), scene, 3)
     scene.close()
-    assert episode.moments[0].image is not None and episode.moments[0].image.shape == (84, 84, 3)
+    assert episode.moments[0].image is not None and episode.moments[0].image.shape == (42, 42, 3)
     names = names_of("ALE/Pong-v5", data.observation, data.actions, data.opened)
     assert names.actions[:2] == ("noop", "fire") and len(names.actions) == 6
     assert compose(episode, data.actions, names, [0])[0].shape == (336, 336 + 300, 3)

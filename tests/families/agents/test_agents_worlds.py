@@ -129,7 +129,7 @@ def test_a_run_of_images_is_exported_and_answers_the_same(tmp_path: Path, monkey
     monkeypatch.chdir(tmp_path)
     run = seodang.train("agents", "small_worlds:Both", threads=1, precision="f32", **{**PPO, "steps": 512, "frames": 2})
     run.export()
-    seen = {"vector": [1.0], "image": [[[100] * 36] * 36] * 2}
+    seen = {"sign": [1.0], "image": [[[100, 120, 140]] * 36] * 36}
     exported = seodang.load(run.path, engine="onnx").predict(seen)
     assert exported.chances[0] == pytest.approx(run.predict(seen).chances[0], abs=1e-5)
     assert exported.value == pytest.approx(run.predict(seen).value, abs=1e-4)

@@ -66,5 +66,5 @@ class Algorithm:
 
 def algorithm(name: str) -> Algorithm:
     """An algorithm by its name; its file holds one called ALGORITHM."""
-    found: Algorithm = importlib.import_module(f"{__package__}.{MODULES[name]}").ALGORITHM
+    found: Algorithm = importlib.import_module(f"{__package__}.algorithms.{MODULES[name]}").ALGORITHM
     return found

@@ -16,6 +16,7 @@ from seodang.families.agents.environments.opening import ATARI_LICENCE, Opened, 
 from seodang.families.agents.environments.spaces import ActionShape, ObservationShape
 from seodang.families.agents.environments.stepping import Environments, make_environments
 from seodang.families.agents.settings import AgentsSettings
+from seodang.families.agents.tuned import options_for
 
 VECTORS_ON_CPU = (
     "networks that read numbers alone compute in f32 on one thread of the CPU, even beside a GPU, which would be slower: each "
@@ -61,6 +62,8 @@ class AgentsData:
             "actions": self.actions.words(),
             "time limit": f"{limit:,} steps" if limit else "none",
         }
+        if self.opened.options:
+            found["made with"] = ", ".join(f"{name}={value}" for name, value in self.opened.options.items())
         if self.opened.is_atari:
             found["licence"] = ATARI_LICENCE
         warned = (one.what for one in self.checked.findings)
@@ -93,5 +96,5 @@ def find_problems(source: str, settings: AgentsSettings) -> list[Finding]:
 
 
 def _looked_at(source: str, settings: AgentsSettings) -> tuple[Opened, Checked]:
-    opened = open_environment(source, settings.environment.environment_options)
+    opened = open_environment(source, settings.environment.environment_options or options_for(source))
     return opened, check_environment(opened, settings.environment.frames)

@@ -8,15 +8,15 @@ from seodang.core.errors import SettingsError
 from seodang.core.family import Prepared
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import ActionShape
+from seodang.families.agents.explaining.value_map import check_numbers
 from seodang.families.agents.settings import AgentsSettings
 from seodang.families.agents.tuned import ENVIRONMENTS, TUNED
-from seodang.families.agents.value_map import check_numbers
 
 SHARED: dict[str, Any] = {"discount": 0.99, "schedule": "constant"}
 USUAL: dict[str, dict[str, Any]] = {
     "ppo": {
         "steps": 1_000_000, "environments": 16, "horizon": 256, "updates": 10, "batch_size": 256, "learning_rate": 3e-4,
-        "hidden": (64, 64), "gae_lambda": 0.95, "clip_range": 0.2, "entropy_weight": 0.0, "clip_norm": 0.5,
+        "hidden": (64, 64), "normalise": True, "gae_lambda": 0.95, "clip_range": 0.2, "entropy_weight": 0.0, "clip_norm": 0.5,
         "schedule": "linear",
     },
     "dqn": {
@@ -60,8 +60,6 @@ def prepare(data: AgentsData, settings: AgentsSettings) -> Prepared[AgentsSettin
     if data.observation.channels and data.observation.numbers:
         usual["hidden"] = (FEATURES_JOINED,)
     usual |= {"epochs": EPOCHS, "watched_episodes": WATCHED_EPISODES}
-    if model == "ppo":
-        usual["normalise"] = not data.observation.channels
     values: dict[str, Any] = {"model": model}
     reasons: dict[str, str] = {} if flat["model"] else {"model": why_model}
     for name, value in usual.items():
@@ -72,7 +70,12 @@ def prepare(data: AgentsData, settings: AgentsSettings) -> Prepared[AgentsSettin
         values[name] = tuple(found) if isinstance(found, list) else found
         reasons[name] = f"tuned for {data.opened.full_name}" if took else f"usual for {model}"
     resolved = settings.replaced(**values)
-    preprocessing = {"observation": data.observation.described(), "actions": data.actions.described()}
+    preprocessing = {
+        "observation": data.observation.described(),
+        "actions": data.actions.described(),
+        "space": dict(data.checked.space),
+        "frames": data.checked.frames,
+    }
     return Prepared(resolved, reasons, preprocessing)
 
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from seodang.core.errors import DataError
 from seodang.core.seeds import mix
 from seodang.families.agents.actor import Actor, RandomActor
+from seodang.families.agents.algorithms.passes import threads_for
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments
-from seodang.families.agents.passes import threads_for
 
 PLAYED_AT_ONCE = 20  # environments of an evaluation, at most
-LONGEST = 200_000  # steps of an episode that never ends by itself
+LONGEST = 50_000  # steps of an episode that never ends by itself
 Decide = Callable[[Observations], NDArray[Any]]
 
 

@@ -17,7 +17,7 @@ from seodang.core.run import RunFolder
 from seodang.families.agents.actor import Array
 from seodang.families.agents.algorithm import Algorithm, World, algorithm
 from seodang.families.agents.environments.spaces import Observations, ObservationShape
-from seodang.families.agents.predictor import AgentsPredictor
+from seodang.families.agents.predictor import AgentsPredictor, reader_of
 from seodang.families.agents.settings import AgentsSettings
 from seodang.nn.onnx import answers, exported, exported_model, leaving_nothing, need_packages, open_session, proof, write_export
 
@@ -114,13 +114,14 @@ def about(world: World, rules: Algorithm) -> dict[str, Any]:
 def open_exported(folder: Path, settings: AgentsSettings, device: Device) -> AgentsPredictor:
     """An exported agent, ready to act. Raises: RunError: Nothing was exported, or what belongs to it is damaged."""
     session = open_session(exported_model(folder).read_bytes(), device.threads)
-    world = World.of(settings, RunFolder.open(folder.parent).read_json("preprocessing.json"), device)
+    preprocessing = RunFolder.open(folder.parent).read_json("preprocessing.json")
+    world = World.of(settings, preprocessing, device)
     rules = _rules(world)
 
     def run(seen: Observations) -> tuple[Array, ...]:
         return tuple(session.run(list(rules.outputs), _fed(seen)))
 
-    return AgentsPredictor(world, (rules.exported_actor(world, run),), ())
+    return AgentsPredictor(world, (rules.exported_actor(world, run),), reader_of(preprocessing), ())
 
 
 def _rules(world: World) -> Algorithm:

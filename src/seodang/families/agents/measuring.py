@@ -50,11 +50,13 @@ def evaluate(predictor: AgentsPredictor, data: AgentsData) -> Evaluation:
 def refuse_other_shapes(predictor: AgentsPredictor, data: AgentsData, source: str) -> None:
     """Raises: DataError: Another environment shows or takes something else than the agent was trained on."""
     world = predictor.world
-    for what, ours, theirs in (
-        ("shows", world.observation.words(), data.observation.words()),
-        ("takes", world.actions.words(), data.actions.words()),
+    sizes = [(one.numbers, one.image) for one in (world.observation, data.observation)]
+    choices = [(one.kind, one.choices, one.width) for one in (world.actions, data.actions)]
+    for what, alike, ours, theirs in (
+        ("shows", sizes[0] == sizes[1], world.observation.words(), data.observation.words()),
+        ("takes", choices[0] == choices[1], world.actions.words(), data.actions.words()),
     ):
-        if ours != theirs:
+        if not alike:
             raise DataError(f"{source} {what} {theirs}, but this agent was trained on {ours}; train one for {source}.")
 
 
@@ -82,8 +84,8 @@ def _quantiles(judged: Sequence[Judged], random: Episodes) -> Table:
 def _episodes(judged: Sequence[Judged], random: Episodes) -> Table:
     """The return of every episode, a row for each agent and way of acting, so that distributions can be drawn."""
     rows = [(f"seed {seed}", "best", one.best) for seed, one in enumerate(judged)]
-    rows += [(f"seed {seed}", "by chance", one.sampled) for seed, one in enumerate(judged)]
-    rows.append(("none", "at random", random))
+    rows += [(f"seed {seed}", "chance", one.sampled) for seed, one in enumerate(judged)]
+    rows.append(("none", "random", random))
     numbers = tuple(map(str, range(1, len(random.returns) + 1)))
     return Table(("agent", "acting", *numbers), tuple((agent, how, *map(float, one.returns)) for agent, how, one in rows))
 

@@ -17,7 +17,8 @@ from seodang.core.values import Action, Observation, Refused
 from seodang.data.tables import check_exists
 from seodang.families.agents.actor import Actor
 from seodang.families.agents.algorithm import World, algorithm
-from seodang.families.agents.environments.spaces import Observations
+from seodang.families.agents.environments.given import fitted, space_from
+from seodang.families.agents.environments.spaces import ObservationReader, Observations
 from seodang.families.agents.settings import AgentsSettings
 from seodang.families.agents.training import stage_names
 
@@ -28,6 +29,8 @@ class AgentsPredictor:
 
     world: World
     agents: tuple[Actor, ...]
+    reader: ObservationReader
+    """Of what the environment shows."""
     networks: tuple[Mapping[str, nn.Module], ...]
     """Of each agent; none of an exported one."""
     chosen: int = 0
@@ -74,27 +77,12 @@ class AgentsPredictor:
     def read(self, content: Any) -> Observations:
         """One observation as networks read it.
 
-        Args: content: A vector of numbers, as the environment lays its parts end to end; or {"vector": ..., "image": ...},
-            with an image of (channels, height, width).
-
+        Args: content: As the environment gives it: numbers, lists, dictionaries. A single image stands for all of a stack.
         Raises: DataError: It has another shape.
         """
-        shape = self.world.observation
-        parts = (
-            content if isinstance(content, dict) else {"image" if shape.channels and not shape.numbers else "vector": content}
-        )
-        unknown = set(parts) - {"vector", "image"}
-        if unknown:
-            raise DataError(f"an observation has the parts vector and image, got {sorted(unknown)[0]!r}")
-        vector = _array(parts.get("vector", []), np.float32, "numbers")
-        image = _array(parts.get("image", np.zeros(shape.image)), np.uint8, "pixels")
-        if vector.shape != (shape.numbers,) or image.shape != shape.image:
-            have = [f"{vector.size} numbers"] * bool(vector.size or not image.size)
-            have += [f"an image of {' x '.join(map(str, image.shape))}"] * bool(image.size)
-            raise DataError(f"this agent sees {shape.words()}, got {' and '.join(have)}")
-        if not np.isfinite(vector).all():
-            raise DataError("an observation has a number that is not finite")
-        return Observations(vector[None], image[None])
+        rows = self.reader.shape.empty(1)
+        self.reader.write(fitted(self.reader.space, content), rows, 0, first=True)
+        return rows
 
 
 def load_agents(trained: Trained[AgentsSettings]) -> AgentsPredictor:
@@ -110,7 +98,12 @@ def load_agents(trained: Trained[AgentsSettings]) -> AgentsPredictor:
             network.eval()
         agents.append(rules.actor(world, made))
         networks.append(made)
-    return AgentsPredictor(world, tuple(agents), tuple(networks), _best(trained))
+    return AgentsPredictor(world, tuple(agents), reader_of(trained.preprocessing), tuple(networks), _best(trained))
+
+
+def reader_of(preprocessing: Mapping[str, Any]) -> ObservationReader:
+    """What reads observations as they were read in training."""
+    return ObservationReader(space_from(preprocessing["space"]), preprocessing["frames"])
 
 
 def _best(trained: Trained[AgentsSettings]) -> int:
@@ -138,16 +131,3 @@ def read_observations(source: Path) -> list[Observation]:
             raise DataError(f"{source.name}, line {number}: there is no observation in it; write one, or remove the line.")
         found.append(Observation(line, f"{source.name}, line {number}"))
     return found
-
-
-def _array(content: Any, kind: Any, what: str) -> Any:
-    try:
-        array = np.asarray(content, np.float64)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"an observation is made of {what}, got {str(content)[:60]}") from error
-    if array.ndim == 0:
-        array = array[None]
-    if kind is np.uint8 and array.size and not ((array >= 0) & (array <= 255)).all():
-        raise DataError("pixels are from 0 to 255")
-    with np.errstate(over="ignore"):  # too large a number becomes infinite, which is told
-        return array.astype(kind)

@@ -16,9 +16,8 @@ from seodang.draw.network import network_picture, trace
 from seodang.draw.report import Report
 from seodang.draw.run_page import RunPage
 from seodang.families.agents.data import AgentsData
-from seodang.families.agents.naming import Names, names_of
-from seodang.families.agents.predictor import AgentsPredictor
-from seodang.families.agents.report_curves import (
+from seodang.families.agents.explaining.naming import Names, names_of
+from seodang.families.agents.explaining.report_curves import (
     Points,
     distributions,
     learning_curve,
@@ -27,7 +26,8 @@ from seodang.families.agents.report_curves import (
     logged_columns,
     points,
 )
-from seodang.families.agents.report_seeing import write_episode, write_looks, write_states
+from seodang.families.agents.explaining.report_seeing import write_episode, write_looks, write_states
+from seodang.families.agents.predictor import AgentsPredictor
 from seodang.families.agents.settings import AgentsSettings
 from seodang.families.agents.training import stage_names
 

@@ -117,5 +117,6 @@ def smoke() -> dict[str, Any]:
 
 PRESETS = {"smoke": smoke, **{name: preset_of(name) for name in TUNED}}
 
+SOURCES = "an environment, such as CartPole-v1 or package.module:EnvironmentClass of your own"
 READING = ("environment_options",)
 PREDICTING = ("episodes", "map_numbers")

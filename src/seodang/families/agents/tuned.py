@@ -10,11 +10,58 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "model": "ppo", "steps": 100_000, "environments": 32, "horizon": 32, "updates": 10, "batch_size": 256,
         "learning_rate": 3e-3, "hidden": [32, 32], "discount": 0.99, "gae_lambda": 0.9, "normalise": False,
     },
+    "acrobot": {
+        "model": "ppo", "steps": 150_000, "environments": 16, "horizon": 128, "updates": 6, "batch_size": 256,
+        "learning_rate": 1e-3, "gae_lambda": 0.94,
+    },
+    "mountain-car": {
+        "model": "ppo", "steps": 600_000, "environments": 16, "horizon": 64, "updates": 6, "batch_size": 256,
+        "learning_rate": 1e-3, "gae_lambda": 0.98,
+    },
+    "lunar-lander": {
+        "model": "ppo", "steps": 600_000, "environments": 16, "horizon": 256, "updates": 10, "batch_size": 256,
+        "learning_rate": 6e-4, "discount": 0.999, "gae_lambda": 0.98, "entropy_weight": 0.01,
+    },
+    "pendulum": {
+        "model": "sac", "steps": 15_000, "environments": 4, "horizon": 1, "updates": 3, "batch_size": 128,
+        "learning_rate": 2e-3, "hidden": [64, 64], "warmup_steps": 600,
+    },
+    "bipedal-walker": {
+        "model": "ppo", "steps": 2_000_000, "environments": 32, "horizon": 256, "updates": 10, "batch_size": 512,
+        "learning_rate": 6e-4, "discount": 0.999, "gae_lambda": 0.95,
+    },
+    "frozen-lake": {
+        "model": "q-learning", "steps": 200_000, "environments": 16, "horizon": 32, "learning_rate": 0.1, "exploration": 0.8,
+        "watched_episodes": 200, "epochs": 5,
+    },
+    "taxi": {
+        "model": "q-learning", "steps": 200_000, "environments": 16, "horizon": 32, "learning_rate": 0.5,
+        "watched_episodes": 100, "epochs": 5,
+    },
+    "pong": {
+        "model": "ppo", "steps": 2_000_000, "environments": 16, "horizon": 128, "updates": 3, "batch_size": 512,
+        "learning_rate": 7e-4, "clip_range": 0.1, "entropy_weight": 0.01, "watched_episodes": 4,
+        "environment_options": ["img_height=42", "img_width=42"],
+    },
 }  # fmt: skip
 
 ENVIRONMENTS: Mapping[str, str] = {
     "CartPole-v1": "cartpole",
+    "Acrobot-v1": "acrobot",
+    "MountainCar-v0": "mountain-car",
+    "LunarLander-v3": "lunar-lander",
+    "Pendulum-v1": "pendulum",
+    "BipedalWalker-v3": "bipedal-walker",
+    "FrozenLake-v1": "frozen-lake",
+    "Taxi-v3": "taxi",
+    "Taxi-v4": "taxi",
+    "ALE/Pong-v5": "pong",
 }
+
+
+def options_for(name: str) -> tuple[str, ...]:
+    """What an environment is made with where nothing is asked for: images as small as the preset learned from."""
+    return tuple(TUNED.get(ENVIRONMENTS.get(name, ""), {}).get("environment_options", ()))
 
 
 def preset_of(name: str) -> Callable[[], dict[str, Any]]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from seodang.core.errors import DataError, SettingsError
 from seodang.core.values import Video
-from seodang.families.agents.beside import compose
 from seodang.families.agents.data import AgentsData
-from seodang.families.agents.episodes import Episode, play_episode
-from seodang.families.agents.naming import names_of
+from seodang.families.agents.explaining.beside import compose
+from seodang.families.agents.explaining.episodes import Episode, play_episode
+from seodang.families.agents.explaining.naming import names_of
+from seodang.families.agents.explaining.scenes import open_scene
 from seodang.families.agents.predictor import AgentsPredictor
-from seodang.families.agents.scenes import open_scene
 from seodang.families.agents.verbs import WatchOptions
 
 MOST_STEPS = 1000  # that are shown of an episode, where nobody asks for more: each frame takes most of a megabyte

@@ -7,7 +7,8 @@ import inspect
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import gymnasium
@@ -15,6 +16,7 @@ import numpy as np
 
 from seodang.core.errors import DataError
 from seodang.core.values import Finding
+from seodang.families.agents.environments.given import described_space
 from seodang.families.agents.environments.opening import TIME_LIMIT, Opened
 from seodang.families.agents.environments.spaces import ActionShape, ObservationReader, ObservationShape, action_shape
 from seodang.families.agents.environments.stepping import Group, Native
@@ -36,6 +38,10 @@ class Checked:
     """Errors and warnings."""
     notes: tuple[str, ...] = ()
     observation: ObservationShape | None = None
+    space: Mapping[str, Any] = field(default_factory=dict)
+    """What is shown, as JSON."""
+    frames: int = 1
+    """Images that are stacked by who reads them."""
     actions: ActionShape | None = None
     time_limit: int | None = None
     code: str = ""
@@ -63,6 +69,8 @@ def check_environment(opened: Opened, frames: int) -> Checked:
         opened: Which environment.
         frames: Images that are shown at once.
     """
+    if opened.is_vectorised:
+        return _native(opened)
     environment = opened.make()
     try:
         return _checked(opened, environment, frames)
@@ -77,8 +85,6 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
         if not isinstance(getattr(environment, name, None), gymnasium.Space):
             raise BrokenError(f"{name} is missing or no gymnasium Space", f"set self.{name} in __init__")
     limit = environment.spec.max_episode_steps if environment.spec is not None else opened.options.get(TIME_LIMIT)
-    if opened.is_vectorised:
-        return _native(opened, limit)
     try:
         reader = ObservationReader(environment.observation_space, frames)
         actions = action_shape(environment.action_space)
@@ -103,7 +109,9 @@ def _checked(opened: Opened, environment: gymnasium.Env[Any, Any], frames: int) 
     affordable = int(REPLAYING_SECONDS / (REPLAYING_COST * step_seconds))
     exactness = _exactness(opened, frames, max(LEAST_REPLAYED_STEPS, min(REPLAYED_STEPS, affordable)))
     states = _states(environment)
-    return Checked(tuple(warnings), (), reader.shape, actions, limit, code, states, exactness, step_seconds)
+    shown = described_space(reader.space)
+    seen = (reader.shape, shown, reader.frames, actions)
+    return Checked(tuple(warnings), (), *seen, limit, code, states, exactness, step_seconds)
 
 
 def _states(environment: gymnasium.Env[Any, Any]) -> int:
@@ -111,16 +119,17 @@ def _states(environment: gymnasium.Env[Any, Any]) -> int:
     return int(space.n) if isinstance(space, gymnasium.spaces.Discrete) else 0
 
 
-def _native(opened: Opened, limit: int | None) -> Checked:
+def _native(opened: Opened) -> Checked:
     try:
         one = Native(opened, 1, SEED)
     except DataError as error:
-        raise BrokenError(str(error), "") from error
+        return Checked((Finding("error", opened.name, str(error)),))
     exact = "" if one.restorable else (
         "the state of this environment cannot be brought back: after an interruption training goes on with new episodes, and "
         "ends with other bytes than an undisturbed one"
     )  # fmt: skip
-    found = Checked((), (), one.reader.shape, one.actions, limit, exactness=exact)
+    shown = described_space(one.reader.space)
+    found = Checked((), (), one.reader.shape, shown, 1, one.actions, opened.time_limit, exactness=exact)
     one.close()
     return found
 

@@ -26,6 +26,11 @@ from seodang.core.errors import DataError, MissingExtraError, SettingsError
 EXTRAS = {"Box2D": "box2d", "pygame": "video", "mujoco": "mujoco", "ale_py": "atari", "jax": ""}
 """Modules that environments are made with, and which of our extras brings them."""
 ATARI = "ALE/"
+PREPARED = (
+    *("img_height", "img_width", "grayscale", "stack_num", "maxpool"),
+    *("noop_max", "episodic_life", "reward_clipping", "use_fire_reset"),
+)
+"""How many games at once are prepared; a single one, which names its actions, knows nothing of it."""
 ATARI_LICENCE = "Atari games run in ale-py, whose licence is the GPL, version 2: what links it and is passed on must follow it"
 PREFERRED_SUFFIX = "-v"
 MUJOCO = "gymnasium.envs.mujoco"
@@ -59,7 +64,8 @@ class Opened:
                 return _own(self, options)
             _register(self.name)
             _prepare_mujoco(gymnasium.spec(self.full_name).entry_point)
-            return gymnasium.make(self.name, disable_env_checker=True, **options)
+            kept = {name: value for name, value in options.items() if not (self.is_atari and name in PREPARED)}
+            return gymnasium.make(self.name, disable_env_checker=True, **kept)
 
     def make_many(self, count: int) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         """Many that are stepped by one call, of an environment with `is_vectorised`."""
@@ -77,6 +83,13 @@ class Opened:
         _register(self.name)
         specification = gymnasium.registry[_full_name(self.name)]
         return specification.vector_entry_point is not None and specification.entry_point is not None
+
+    @property
+    def time_limit(self) -> int | None:
+        """Steps after which an episode is over, as Gymnasium's registry has it or as was asked for."""
+        registered = None if self.entry else gymnasium.registry[_full_name(self.name)].max_episode_steps
+        limit = self.options.get("max_episode_steps", registered)
+        return None if limit is None else int(limit)
 
     @property
     def module(self) -> str:
@@ -111,7 +124,7 @@ def open_environment(name: str, options: Sequence[str] = ()) -> Opened:
     else:
         _known(name)
         opened = Opened(name, given)
-    opened.make().close()
+    (opened.make_many(1) if opened.is_vectorised else opened.make()).close()
     return opened
 
 

@@ -21,12 +21,12 @@ from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.algorithm import Algorithm, Run, World
-from seodang.families.agents.distributions import LOG_SQRT_2PI
+from seodang.families.agents.algorithms.distributions import LOG_SQRT_2PI
+from seodang.families.agents.algorithms.passes import FlatWeights, HandPass, threads_for
+from seodang.families.agents.algorithms.replay import Replayed, Replaying, ReplaySource
 from seodang.families.agents.environments.spaces import ActionShape, Observations
 from seodang.families.agents.environments.stepping import Environments
 from seodang.families.agents.model import Mlp, TwinValues
-from seodang.families.agents.passes import FlatWeights, HandPass, threads_for
-from seodang.families.agents.replay import Replayed, Replaying, ReplaySource
 
 LEAST_LOG_STD, MOST_LOG_STD = -20.0, 2.0  # of the paper's own code
 SQUASH_EPSILON = 1e-6  # keeps the logarithm of 1 - tanh² finite

@@ -21,11 +21,11 @@ from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.algorithm import Algorithm, Run, World
+from seodang.families.agents.algorithms.passes import FlatWeights, ValuesPass, threads_for
+from seodang.families.agents.algorithms.replay import Replayed, Replaying, ReplaySource
 from seodang.families.agents.environments.spaces import ActionShape, Observations
 from seodang.families.agents.environments.stepping import Environments
 from seodang.families.agents.model import ActionValues
-from seodang.families.agents.passes import FlatWeights, ValuesPass, threads_for
-from seodang.families.agents.replay import Replayed, Replaying, ReplaySource
 
 
 class ValueAnswers(Protocol):

@@ -13,18 +13,18 @@ from seodang.draw.animation import gif
 from seodang.draw.charts import lines
 from seodang.draw.panels import panels
 from seodang.draw.run_page import RunPage
-from seodang.families.agents.beside import compose
-from seodang.families.agents.boards import ask_states, boards_of, is_countable
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import Observations
-from seodang.families.agents.importance import Importance, collect, importance, occlusion, parts_of
-from seodang.families.agents.naming import Names
+from seodang.families.agents.explaining.beside import compose
+from seodang.families.agents.explaining.boards import ask_states, boards_of, is_countable
+from seodang.families.agents.explaining.importance import Importance, collect, importance, occlusion, parts_of
+from seodang.families.agents.explaining.naming import Names
+from seodang.families.agents.explaining.report_curves import importance_bars
+from seodang.families.agents.explaining.report_maps import draw_boards, draw_map, heated, states_table
+from seodang.families.agents.explaining.scenes import newest_image
+from seodang.families.agents.explaining.value_map import chosen_numbers, value_map
 from seodang.families.agents.predictor import AgentsPredictor
-from seodang.families.agents.report_curves import importance_bars
-from seodang.families.agents.report_maps import draw_boards, draw_map, heated, states_table
-from seodang.families.agents.scenes import newest_image
 from seodang.families.agents.settings import AgentsSettings
-from seodang.families.agents.value_map import chosen_numbers, value_map
 from seodang.families.agents.verbs import WatchOptions
 from seodang.families.agents.watching import watched
 

@@ -41,9 +41,10 @@ WORDS = {
     "moved": ("moved (KL)", "how far an update takes the policy; far above 0.02 is hasty"),
     "clipped": ("clipped", "part of the steps that had moved as far as they may"),
     "explained": ("explained", "part of the returns' variance that the value foresaw; 1 is all, below 0 is worse than nothing"),
-    "value": ("mean value", "what the networks expect; far above the returns is overestimated"),
-    "loss": ("loss", "squared error of the worths"),
-    "exploration": ("exploration", "part of the actions that are taken at random"),
+    "loss": ("loss", "error of the worths, by Huber"),
+    "worth": ("worth of the best action", "what the network expects; far above the returns is overestimated"),
+    "critic_loss": ("error of the critics", "squared; it grows with what is at stake"),
+    "surprise": ("surprise", "how far rewards and the table disagree"),
     "temperature": ("temperature", "what it is worth to stay undecided"),
 }
 """Of what is logged: its name, and how it is read."""

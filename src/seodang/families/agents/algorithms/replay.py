@@ -17,9 +17,9 @@ from torch import Tensor
 
 from seodang.core.errors import SettingsError
 from seodang.families.agents.actor import Array, chance_of_this_step, random_actions
+from seodang.families.agents.algorithms.source import EnvironmentSource
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Environments, Steps
-from seodang.families.agents.source import EnvironmentSource
 
 
 class Replayed(NamedTuple):

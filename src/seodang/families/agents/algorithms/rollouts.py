@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seodang.families.agents.actor import chance_of_this_step
+from seodang.families.agents.algorithms.policy import Policy
+from seodang.families.agents.algorithms.returns import RewardScale
+from seodang.families.agents.algorithms.source import EnvironmentSource
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments
-from seodang.families.agents.policy import Policy
-from seodang.families.agents.returns import RewardScale
-from seodang.families.agents.source import EnvironmentSource
 
 Array = NDArray[np.float32]
 

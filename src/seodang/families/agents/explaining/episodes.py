@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from seodang.core.seeds import mix
 from seodang.families.agents.actor import Actor, Array
+from seodang.families.agents.algorithms.passes import threads_for
 from seodang.families.agents.environments.spaces import Observations
-from seodang.families.agents.passes import threads_for
-from seodang.families.agents.scenes import Pixels, Scene
+from seodang.families.agents.explaining.scenes import Pixels, Scene
 
 Ending = Literal["the episode has ended", "stopped by the time limit", "not ended yet"]
 

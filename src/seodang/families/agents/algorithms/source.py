@@ -14,10 +14,10 @@ from torch import Tensor
 
 from seodang.core.errors import DataError
 from seodang.core.learner import BatchSource
+from seodang.families.agents.algorithms.passes import threads_for
+from seodang.families.agents.algorithms.returns import EpisodeReturns
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments, Steps
-from seodang.families.agents.passes import threads_for
-from seodang.families.agents.returns import EpisodeReturns
 
 
 class EnvironmentSource(BatchSource):

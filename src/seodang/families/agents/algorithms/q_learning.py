@@ -17,10 +17,10 @@ from torch.optim import Optimizer
 from seodang.core.learner import Learner
 from seodang.families.agents.actor import Array, chance_of_this_step
 from seodang.families.agents.algorithm import Algorithm, World
-from seodang.families.agents.dqn import ExportedValues, GreedyActor, exploration_at, last_exploration
+from seodang.families.agents.algorithms.dqn import ExportedValues, GreedyActor, exploration_at, last_exploration
+from seodang.families.agents.algorithms.source import EnvironmentSource
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments
-from seodang.families.agents.source import EnvironmentSource
 
 
 class Walk(NamedTuple):

@@ -21,14 +21,14 @@ from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import chance_of_this_step
 from seodang.families.agents.algorithm import Algorithm, Run, World
-from seodang.families.agents.distributions import distribution_of
+from seodang.families.agents.algorithms.distributions import distribution_of
+from seodang.families.agents.algorithms.passes import FlatWeights, PolicyPass, threads_for
+from seodang.families.agents.algorithms.policy import Policy
+from seodang.families.agents.algorithms.returns import RewardScale
+from seodang.families.agents.algorithms.rollouts import Rollout, RolloutSource
 from seodang.families.agents.environments.spaces import Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Environments
 from seodang.families.agents.model import ActorCritic, Normaliser
-from seodang.families.agents.passes import FlatWeights, PolicyPass, threads_for
-from seodang.families.agents.policy import Policy
-from seodang.families.agents.returns import RewardScale
-from seodang.families.agents.rollouts import Rollout, RolloutSource
 
 Array = NDArray[np.float32]
 VALUE_WEIGHT = 0.5  # of the value's squared error beside the policy's loss

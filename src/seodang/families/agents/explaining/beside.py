@@ -14,9 +14,9 @@ from PIL import Image, ImageDraw
 
 from seodang.draw.style import BLUE, INK, LINE, MUTED, PAPER, SKY, VERMILLION, letters
 from seodang.families.agents.environments.spaces import ActionShape
-from seodang.families.agents.episodes import Episode, Moment, Thought
-from seodang.families.agents.naming import Names
-from seodang.families.agents.scenes import Pixels
+from seodang.families.agents.explaining.episodes import Episode, Moment, Thought
+from seodang.families.agents.explaining.naming import Names
+from seodang.families.agents.explaining.scenes import Pixels
 
 WIDTH, HEIGHT = 300, 320  # of the panel, in pixels, at least as high as this
 SCENE = (480, 360)  # that a frame fits in, width and height

@@ -28,10 +28,10 @@ from seodang.draw.style import (
     title_above,
 )
 from seodang.draw.table import Cell, Table
-from seodang.families.agents.boards import NOWHERE, Board, States
 from seodang.families.agents.environments.spaces import ActionShape, Observations
-from seodang.families.agents.naming import Names
-from seodang.families.agents.value_map import ValueMap
+from seodang.families.agents.explaining.boards import NOWHERE, Board, States
+from seodang.families.agents.explaining.naming import Names
+from seodang.families.agents.explaining.value_map import ValueMap
 
 VALUES = LinearSegmentedColormap.from_list("seodang-values", ["#FFFFFF", "#CFE3F1", "#6FADD6", BLUE, "#003F66"])
 SIDES = LinearSegmentedColormap.from_list("seodang-sides", [VERMILLION, "#FFFFFF", BLUE])

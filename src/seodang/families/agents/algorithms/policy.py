@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from seodang.families.agents.actor import Actor, Array
-from seodang.families.agents.distributions import Choices, distribution_of
+from seodang.families.agents.algorithms.distributions import Choices, distribution_of
 from seodang.families.agents.environments.spaces import ActionShape, Observations
 from seodang.families.agents.model import OBSERVED_RANGE, Normaliser
 

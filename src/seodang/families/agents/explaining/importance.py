@@ -18,7 +18,7 @@ from seodang.core.seeds import mix
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import ObservationReader, Observations, is_image
-from seodang.families.agents.naming import PARTS, Names, kind_of
+from seodang.families.agents.explaining.naming import PARTS, Names, kind_of
 
 PLAYED_AT_ONCE = 8  # environments that observations are collected in
 STEPS_APART = 5  # of observations that are kept: neighbours are nearly the same

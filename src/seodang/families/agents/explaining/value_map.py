@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seodang.core.errors import SettingsError
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.environments.spaces import Observations
-from seodang.families.agents.importance import Importance
+from seodang.families.agents.explaining.importance import Importance
 
 SIDE = 90  # points of the map along each axis
 SEEN = (0.01, 0.99)  # quantiles of what was seen, that an axis goes from and to
