@@ -16,7 +16,7 @@ from torch.distributions import Normal as TorchNormal
 
 from seodang.core.device import choose_device
 from seodang.families.agents.algorithms.distributions import Choices, Normal, distribution_of
-from seodang.families.agents.algorithms.passes import FlatWeights, HandPass, PolicyPass, ValuesPass
+from seodang.families.agents.algorithms.passes import FlatAdam, FlatWeights, HandPass, PolicyPass, ValuesPass, adam
 from seodang.families.agents.algorithms.policy import Policy
 from seodang.families.agents.algorithms.ppo import PpoLearner, PpoRules, Sample
 from seodang.families.agents.environments.spaces import ActionShape, Observations, ObservationShape
@@ -81,7 +81,7 @@ def test_a_step_of_ppo_follows_the_gradient_of_its_loss(kind: str, seen: str, cl
     moved = random.normal(0, 0.2, ROWS)  # as if it had learned since, for some steps beyond the clip
     before = (log_probabilities + moved).astype(np.float32)
     sample = Sample(read, chosen, before, *(random.normal(2, 3, ROWS).astype(np.float32) for _ in range(2)))
-    told = learner._step(sample)
+    told = learner._told(learner._step(sample))
     assert 0.1 < told[4] < 0.9  # part of the steps that are beyond the clip
     outputs, values = twin(*(torch.from_numpy(part) for part in read))
     loss(actions, outputs, values, sample, 0.1, 0.03).backward()  # type: ignore[no-untyped-call]
@@ -154,9 +154,9 @@ def test_likelihoods_entropies_and_their_slopes(kind: str) -> None:
         logs = torch.stack([part.log_prob(torch.from_numpy(chosen[:, place])) for place, part in enumerate(parts)]).sum(0)
         entropies = torch.stack([part.entropy() for part in parts]).sum(0)
     assert likelihood.log_probabilities == pytest.approx(logs.detach().numpy(), abs=CLOSE)
-    assert likelihood.entropies == pytest.approx(entropies.detach().numpy(), abs=CLOSE)
-    one, other = (random.normal(size=ROWS).astype(np.float32) for _ in range(2))
-    (torch.from_numpy(one) @ logs + torch.from_numpy(other) @ entropies).backward()  # type: ignore[no-untyped-call]
+    assert likelihood.entropies() == pytest.approx(entropies.detach().numpy(), abs=CLOSE)
+    one, other = random.normal(size=ROWS).astype(np.float32), np.float32(0.7)
+    (torch.from_numpy(one) @ logs + float(other) * entropies.sum()).backward()  # type: ignore[no-untyped-call]
     assert given.grad is not None
     assert likelihood.gradient(one, other) == pytest.approx(given.grad.numpy(), abs=CLOSE, rel=1e-4)
 
@@ -180,8 +180,8 @@ def test_a_choice_that_is_all_but_certain_is_no_trouble() -> None:
     choices = Choices((3,))
     chosen, logs = choices.sample(outputs, np.random.default_rng(0))
     likelihood = choices.likelihood(outputs, chosen)
-    assert chosen.tolist() == [[0], [1]] and logs.tolist() == [0, 0] and likelihood.entropies.tolist() == [0, 0]
-    assert np.isfinite(likelihood.gradient(np.ones(2, np.float32), np.ones(2, np.float32))).all()
+    assert chosen.tolist() == [[0], [1]] and logs.tolist() == [0, 0] and likelihood.entropies().tolist() == [0, 0]
+    assert np.isfinite(likelihood.gradient(np.ones(2, np.float32), np.float32(1))).all()
 
 
 def test_numbers_are_drawn_around_their_means_with_their_spread() -> None:
@@ -259,3 +259,21 @@ def test_a_policy_reads_what_the_normaliser_gives() -> None:
     seen = observations(shape, random)
     read: NDArray[np.float32] = policy.read(seen).vectors
     assert read.dtype == np.float32 and read == pytest.approx(normaliser(torch.from_numpy(seen.vectors)).numpy(), abs=1e-6)
+
+
+def test_adam_by_arrays_is_that_of_pytorch() -> None:
+    torch.manual_seed(0)
+    ours, theirs = torch.nn.Linear(20, 30), torch.nn.Linear(20, 30)
+    theirs.load_state_dict(ours.state_dict())
+    weights, expected = FlatWeights(ours), FlatWeights(theirs)
+    by_arrays, usual = adam(weights, 0.01, 1e-5), torch.optim.Adam([expected.all], lr=0.01, eps=1e-5)
+    assert isinstance(by_arrays, FlatAdam)
+    for number in range(50):
+        gradient = torch.randn(len(weights.all)) * 10.0 ** (number % 5 - 2)
+        for one in (weights, expected):
+            assert one.all.grad is not None
+            one.all.grad.copy_(gradient)
+        for optimizer in (by_arrays, usual):
+            optimizer.param_groups[0]["lr"] = 0.01 * (1 - number / 50)
+            optimizer.step()
+    assert torch.allclose(weights.all, expected.all, rtol=1e-5, atol=1e-6)

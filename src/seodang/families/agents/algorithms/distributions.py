@@ -23,10 +23,11 @@ class Likelihood:
 
     log_probabilities: Array
     """(batch,)."""
-    entropies: Array
-    """(batch,), how undecided the policy is."""
-    gradient: Callable[[Array, Array], Array]
-    """Weights of both, (batch,) each -> the gradient of their weighted sum by the outputs, (batch, outputs)."""
+    entropies: Callable[[], Array]
+    """(batch,), how undecided the policy is; computed when it is asked for."""
+    gradient: Callable[[Array, np.float32], Array]
+    """Weights of the logarithms, (batch,), and one of all entropies -> the gradient of their weighted sum by the outputs,
+    (batch, outputs)."""
 
 
 class Distribution(ABC):
@@ -64,11 +65,13 @@ class Choices(Distribution):
         actions = np.empty((len(outputs), len(self.parts)), np.int64)
         log_probabilities = np.zeros(len(outputs), np.float32)
         for place, part in enumerate(self.parts):
-            logs = log_softmax(outputs[:, part])
-            above = np.cumsum(np.exp(logs), axis=1) > random.random((len(outputs), 1), np.float32)
-            above[:, -1] = True  # the sum may end a rounding below 1
-            actions[:, place] = above.argmax(1)
-            log_probabilities += logs[rows, actions[:, place]]
+            shifted = outputs[:, part] - outputs[:, part].max(1, keepdims=True)
+            sums = np.exp(shifted).cumsum(1)
+            total = sums[:, -1]
+            below = sums[:, :-1] <= (random.random(len(outputs), np.float32) * total)[:, None]
+            chosen = below.sum(1)
+            actions[:, place] = chosen
+            log_probabilities += shifted[rows, chosen] - np.log(total)
         return actions, log_probabilities
 
     def best(self, outputs: Array) -> NDArray[Any]:
@@ -84,19 +87,23 @@ class Choices(Distribution):
         rows = np.arange(len(outputs))
         logs = [log_softmax(outputs[:, part]) for part in self.parts]
         chances = [np.exp(one) for one in logs]
-        entropies = [-(chance * log).sum(1) for chance, log in zip(chances, logs, strict=True)]
+        chosen = sum(log[rows, actions[:, place]] for place, log in enumerate(logs))
 
-        def gradient(weights: Array, entropy_weights: Array) -> Array:
+        def entropies() -> Array:
+            return np.asarray(sum(-(chance * log).sum(1) for chance, log in zip(chances, logs, strict=True)))
+
+        def gradient(weights: Array, entropy_weight: np.float32) -> Array:
             asked = np.empty_like(outputs)
             for place, part in enumerate(self.parts):
                 inner = asked[:, part]
                 np.multiply(chances[place], -weights[:, None], out=inner)
                 inner[rows, actions[:, place]] += weights
-                inner -= chances[place] * (logs[place] + entropies[place][:, None]) * entropy_weights[:, None]
+                if entropy_weight:
+                    entropy = -(chances[place] * logs[place]).sum(1, keepdims=True)
+                    inner -= chances[place] * (logs[place] + entropy) * entropy_weight
             return asked
 
-        chosen = sum(log[rows, actions[:, place]] for place, log in enumerate(logs))
-        return Likelihood(np.asarray(chosen), np.asarray(sum(entropies)), gradient)
+        return Likelihood(np.asarray(chosen), entropies, gradient)
 
 
 @final
@@ -122,13 +129,13 @@ class Normal(Distribution):
         narrowness = np.exp(-logs)
         noise = (actions - means) * narrowness
 
-        def gradient(weights: Array, entropy_weights: Array) -> Array:
+        def gradient(weights: Array, entropy_weight: np.float32) -> Array:
             by_means = weights[:, None] * noise * narrowness
-            by_logs = weights[:, None] * (noise * noise - 1) + entropy_weights[:, None]
+            by_logs = weights[:, None] * (noise * noise - 1) + entropy_weight
             return np.concatenate([by_means, by_logs], 1)
 
         log_probabilities = (-0.5 * noise * noise - logs - LOG_SQRT_2PI).sum(1)
-        return Likelihood(log_probabilities, (logs + 0.5 + LOG_SQRT_2PI).sum(1), gradient)
+        return Likelihood(log_probabilities, lambda: (logs + 0.5 + LOG_SQRT_2PI).sum(1), gradient)
 
 
 def distribution_of(actions: ActionShape) -> Distribution:

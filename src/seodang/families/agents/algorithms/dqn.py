@@ -8,6 +8,7 @@ slowly with every batch instead of being replaced now and then.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, Protocol, final
 
@@ -15,13 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.algorithm import Algorithm, Run, World
-from seodang.families.agents.algorithms.passes import FlatWeights, ValuesPass, threads_for
+from seodang.families.agents.algorithms.passes import FlatWeights, ValuesPass, adam, threads_for
 from seodang.families.agents.algorithms.replay import Replayed, Replaying, ReplaySource
 from seodang.families.agents.environments.spaces import ActionShape, Observations
 from seodang.families.agents.environments.stepping import Environments
@@ -122,7 +123,7 @@ class DqnLearner(Learner):
         assert training.learning_rate is not None and training.target_rate is not None
         self.passes, self.weights, self.target, self.target_weights = passes, weights, target, target_weights
         self.clip_norm, self.target_rate, self.shape = training.clip_norm, training.target_rate, world.observation
-        self.adam = Adam([weights.all], lr=training.learning_rate, fused=True)
+        self.adam = adam(weights, training.learning_rate)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """The network, and the one that follows."""
@@ -156,7 +157,7 @@ class DqnLearner(Learner):
         asked[every, taken] = np.clip(errors, -1, 1) / count
         self.weights.forget()
         self.passes.backward(asked)
-        if not bool(torch.isfinite(self.weights.clip(self.clip_norm))):
+        if not math.isfinite(self.weights.clip(self.clip_norm)):
             raise NonFiniteError("the gradient of the worth of actions")
         self.adam.step()
         self.target_weights.approach(self.weights, self.target_rate)

@@ -7,6 +7,7 @@ limit ended is not taken for one that went wrong: the value of its last observat
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -15,14 +16,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import chance_of_this_step
 from seodang.families.agents.algorithm import Algorithm, Run, World
-from seodang.families.agents.algorithms.distributions import distribution_of
-from seodang.families.agents.algorithms.passes import FlatWeights, PolicyPass, threads_for
+from seodang.families.agents.algorithms.distributions import Likelihood, distribution_of
+from seodang.families.agents.algorithms.passes import FlatWeights, PolicyPass, adam, threads_for
 from seodang.families.agents.algorithms.policy import Policy
 from seodang.families.agents.algorithms.returns import RewardScale
 from seodang.families.agents.algorithms.rollouts import Rollout, RolloutSource
@@ -48,6 +49,23 @@ class PpoRules:
     clip_norm: float | None
     batch_size: int
     updates: int
+
+
+TOLD_OF_STEPS = ("policy_loss", "value_loss", "entropy", "moved", "clipped")
+
+
+class Step(NamedTuple):
+    """What one step saw, for those that are told of."""
+
+    likelihood: Likelihood
+    change: Array
+    """(batch,), of the logarithms of probabilities since the rollout."""
+    ratios: Array
+    better: Array
+    """(batch,), advantages, normalised."""
+    errors: Array
+    """(batch,), of the values."""
+    clip: np.float32
 
 
 class Sample(NamedTuple):
@@ -107,7 +125,7 @@ class PpoLearner(Learner):
     ) -> None:
         self.policy, self.passes, self.rules, self.weights = policy, passes, rules, weights
         self.shape = shape
-        self.adam = Adam([weights.all], lr=rules.learning_rate, eps=ADAM_EPSILON, fused=True)
+        self.adam = adam(weights, rules.learning_rate, ADAM_EPSILON)
 
     def modules(self) -> Mapping[str, nn.Module]:
         """Networks, and the scale of observations, without which they would read something else."""
@@ -123,14 +141,15 @@ class PpoLearner(Learner):
         with threads_for(self.shape):
             values = self.passes.values_of(batch.seen.flat(2)).reshape(len(batch.rewards) + 1, -1)
             sample, explained = self._judged(batch, values)
-            sums, count = np.zeros(5), 0
-            for rows in self._batches(len(sample.advantages)):
-                sums += self._step(sample.at(rows))
-                count += 1
-        names = ("policy_loss", "value_loss", "entropy", "moved", "clipped")
-        found = dict(zip(names, sums / max(count, 1), strict=True))
-        told = {"episode_return": batch.mean_return, **found, "explained": explained}
-        return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
+            told, count = np.zeros(len(TOLD_OF_STEPS)), 0
+            for rows, last in self._batches(len(sample.advantages)):
+                step = self._step(sample.at(rows))
+                if last:
+                    told += self._told(step)
+                    count += 1
+        means = dict(zip(TOLD_OF_STEPS, told / max(count, 1), strict=True))
+        found = {"episode_return": batch.mean_return, **means, "explained": explained}
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
     def _judged(self, batch: Rollout, values: Array) -> tuple[Sample, float]:
         """The steps that something can be learned of, and the part of the returns' variance that the values explain."""
@@ -144,40 +163,59 @@ class PpoLearner(Learner):
         spread = float(sample.returns.var())
         return sample, 1 - float(sample.advantages.var()) / spread if spread > 0 else 0.0
 
-    def _batches(self, count: int) -> Iterator[NDArray[np.int64]]:
+    def _batches(self, count: int) -> Iterator[tuple[NDArray[np.int64], bool]]:
+        """Rows of each batch, and whether it is of the last pass."""
         random = chance_of_this_step()
-        for _ in range(self.rules.updates):
+        for left in range(self.rules.updates - 1, -1, -1):
             order = random.permutation(count)
             for start in range(0, count, self.rules.batch_size):
                 rows = order[start : start + self.rules.batch_size]
                 if len(rows) >= LEAST_BATCH:
-                    yield rows
+                    yield rows, not left
 
-    def _step(self, sample: Sample) -> NDArray[np.float64]:
+    def _step(self, sample: Sample) -> Step:
         """One step down the clipped objective, equation 9 of the paper; its gradient by each output in closed form."""
         rules, count = self.rules, len(sample.advantages)
         outputs, values = self.passes.forward(sample.seen)
         likelihood = self.policy.distribution.likelihood(outputs, sample.actions)
         change = likelihood.log_probabilities - sample.log_probabilities
         ratios = np.exp(change)
-        better = (sample.advantages - sample.advantages.mean()) / (sample.advantages.std() + 1e-8)
-        clip = rules.clip_range * self.rate
+        better = standardised(sample.advantages)
+        clip = np.float32(rules.clip_range * self.rate)
         # Where the ratio has left the clip range in the direction that pays, the objective is flat.
         free = np.where(better > 0, ratios < 1 + clip, ratios > 1 - clip)
         errors = values - sample.returns
-        weights = (better * ratios * free) * np.float32(-1 / count)
-        entropy_weights = np.full(count, -rules.entropy_weight / count, np.float32)
+        weights = better * ratios
+        weights *= free
+        weights *= np.float32(-1 / count)
+        asked = likelihood.gradient(weights, np.float32(-rules.entropy_weight / count))
         self.weights.forget()
-        self.passes.backward(likelihood.gradient(weights, entropy_weights), errors * np.float32(2 * VALUE_WEIGHT / count))
-        length = self.weights.clip(rules.clip_norm)
-        if not bool(torch.isfinite(length)):
+        self.passes.backward(asked, errors * np.float32(2 * VALUE_WEIGHT / count))
+        if not math.isfinite(self.weights.clip(rules.clip_norm)):
             raise NonFiniteError("the gradient of the policy and its value")
         self.adam.step()
-        clipped = np.clip(ratios, 1 - clip, 1 + clip)
-        policy_loss = -np.minimum(ratios * better, clipped * better).mean()
-        moved = (ratios - 1 - change).mean()  # http://joschu.net/blog/kl-approx.html
-        outside = (np.abs(ratios - 1) > clip).mean()
-        return np.array([policy_loss, (errors * errors).mean(), likelihood.entropies.mean(), moved, outside], np.float64)
+        return Step(likelihood, change, ratios, better, errors, clip)
+
+    def _told(self, step: Step) -> NDArray[np.float64]:
+        """What a step says of the training, as `TOLD_OF_STEPS` names it."""
+        clipped = np.clip(step.ratios, 1 - step.clip, 1 + step.clip)
+        return np.array(
+            [
+                -np.minimum(step.ratios * step.better, clipped * step.better).mean(),
+                (step.errors * step.errors).mean(),
+                step.likelihood.entropies().mean(),
+                (step.ratios - 1 - step.change).mean(),  # http://joschu.net/blog/kl-approx.html
+                (clipped != step.ratios).mean(),
+            ],
+            np.float64,
+        )
+
+
+def standardised(values: Array) -> Array:
+    """Less their mean, and by their standard deviation."""
+    centred = values - np.add.reduce(values) / np.float32(len(values))
+    found: Array = centred / np.float32(math.sqrt(float(centred @ centred) / len(values)) + 1e-8)
+    return found
 
 
 def _networks(world: World) -> dict[str, nn.Module]:

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import Actor, Array
 from seodang.families.agents.algorithm import Algorithm, Run, World
 from seodang.families.agents.algorithms.distributions import LOG_SQRT_2PI
-from seodang.families.agents.algorithms.passes import FlatWeights, HandPass, threads_for
+from seodang.families.agents.algorithms.passes import FlatWeights, HandPass, adam, threads_for
 from seodang.families.agents.algorithms.replay import Replayed, Replaying, ReplaySource
 from seodang.families.agents.environments.spaces import ActionShape, Observations
 from seodang.families.agents.environments.stepping import Environments
@@ -114,16 +114,15 @@ class SacLearner(Learner):
         self.targets = TwinValues(world.observation.numbers, world.actions.width, world.settings.model.hidden or ())
         self.targets.load_state_dict(critics.state_dict())
         self.policy_weights, self.critic_weights = FlatWeights(policy), FlatWeights(critics)
-        self.target_weights = FlatWeights(self.targets)
+        self.target_weights, self.temperature_weights = FlatWeights(self.targets), FlatWeights(self.temperature)
         self.policy_pass = HandPass(policy)
         self.critic_passes = HandPass(critics.first), HandPass(critics.second)
         self.target_passes = HandPass(self.targets.first), HandPass(self.targets.second)
         self.adams = {
-            "policy": Adam([self.policy_weights.all], lr=training.learning_rate, fused=True),
-            "critics": Adam([self.critic_weights.all], lr=training.learning_rate, fused=True),
-            "temperature": Adam([self.temperature.log], lr=training.learning_rate, fused=True),
+            "policy": adam(self.policy_weights, training.learning_rate),
+            "critics": adam(self.critic_weights, training.learning_rate),
+            "temperature": adam(self.temperature_weights, training.learning_rate),
         }
-        self.temperature.log.grad = torch.zeros(1)
         self.clip_norm, self.target_rate, self.shape = training.clip_norm, training.target_rate, world.observation
         self.wanted_entropy = -float(world.actions.width)
 
@@ -199,7 +198,7 @@ class SacLearner(Learner):
         return loss, entropy
 
     def _descend(self, name: str, weights: FlatWeights) -> None:
-        if not bool(torch.isfinite(weights.clip(self.clip_norm))):
+        if not math.isfinite(weights.clip(self.clip_norm)):
             raise NonFiniteError(f"the gradient of the {name}")
         self.adams[name].step()
 
