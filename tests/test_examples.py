@@ -42,6 +42,29 @@ NEEDS_DOWNLOAD = (
     "facades",
     " get ",
 )
+CATCH = """
+import gymnasium
+import numpy as np
+
+
+class Catch(gymnasium.Env):
+    observation_space = gymnasium.spaces.Box(0.0, 1.0, (3,))
+    action_space = gymnasium.spaces.Discrete(3)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.ball, self.height, self.hand = self.np_random.integers(5), 4, 2
+        return self.seen(), {}
+
+    def step(self, action):
+        self.hand = int(np.clip(self.hand + action - 1, 0, 4))
+        self.height -= 1
+        over = self.height == 0
+        return self.seen(), float(over and self.hand == self.ball), bool(over), False, {}
+
+    def seen(self):
+        return np.array([self.ball, self.height, self.hand], np.float32) / 4
+"""
 PEOPLE = ("Amelie_Mauresmo", "Abdullah_Gul", "Alvaro_Uribe")
 OPTIONS = {"train": "--quiet --epochs 1 --threads 1 --device cpu --precision f32"}
 SHORT_EPISODES = "--steps 3000 --episodes 4 --watched-episodes 2"
@@ -75,6 +98,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Image.fromarray(np.zeros((50, 70, 3), np.uint8)).save(tmp_path / "photo.jpg")
     _write_pairs(tmp_path)
     _write_people(tmp_path)
+    (tmp_path / "mygame.py").write_text(CATCH, encoding="utf-8")
     monkeypatch.setattr(derive, "JUDGE_STEPS", 2)  # of networks that only measure
     monkeypatch.setattr(gan_derive, "LEAST_JUDGE_STEPS", 3)
     monkeypatch.setattr(memory, "UPDATES", 2)  # what it measures is no matter here, and takes its time

@@ -162,6 +162,38 @@ def test_rows_are_means_of_their_steps(run: RunFolder) -> None:
     assert run.rows("metrics.jsonl")[0]["loss"] == pytest.approx(sum(losses) / 10, rel=1e-6)  # summed in float32
 
 
+def test_what_only_some_steps_say_is_a_mean_over_those_also_after_a_stop(tmp_path: Path) -> None:
+    def made() -> Work:
+        found = work(steps=10, epochs=1)
+        update = found.learner.update
+        calls = iter(range(100))
+
+        def sometimes(batch: Any) -> dict[str, Tensor]:
+            values = update(batch)
+            return {**values, "rare": torch.tensor(float(batch.number))} if batch.number in (3, 4, 8) else values
+
+        found.learner.update = sometimes
+        found.stop = lambda: next(calls) == 5
+        return found
+
+    whole, stopped = RunFolder.create(tmp_path, "whole"), RunFolder.create(tmp_path, "stopped")
+    train(made(), whole)
+    assert whole.rows("metrics.jsonl")[0]["rare"] == 5.0
+    first = made()
+    train(first, stopped, should_stop=first.stop)
+    train(made(), stopped)
+    assert last_bytes(stopped) == last_bytes(whole)
+
+
+def test_of_equal_epochs_the_first_is_kept_or_where_asked_the_last(tmp_path: Path) -> None:
+    for newer, best in ((False, 2), (True, 4)):
+        validation = Scripted([0.1, 0.3, 0.2, 0.3])
+        validation.newer_when_equal = newer
+        run = RunFolder.create(tmp_path, "run")
+        train(work(steps=3, epochs=4, validation=validation), run)
+        assert read_checkpoint(run.path / "checkpoints" / "train-best.safetensors")[1]["epoch"] == best
+
+
 @pytest.mark.parametrize(
     ("scores", "higher", "best", "stopped"),
     [

@@ -162,7 +162,7 @@ def fact(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {fact(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(fact, value))
+        return ", ".join(map(fact, value)) or "none"
     if value is None:
         return "none"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

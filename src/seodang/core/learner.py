@@ -95,6 +95,8 @@ class Validation(ABC):
 
     monitor: str
     higher_is_better: bool = True
+    newer_when_equal: bool = False
+    """Whether of epochs with the same score the last is kept, not the first."""
 
     @abstractmethod
     def measure(self) -> dict[str, float]:

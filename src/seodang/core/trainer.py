@@ -117,6 +117,7 @@ class _Window:
     """Sums of the values since the last row, left on the device until they are read."""
 
     sums: dict[str, Tensor] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     steps: int = 0
     rows: int = 0
     started: float = 0.0
@@ -129,11 +130,13 @@ class _Window:
     def add(self, values: Mapping[str, Tensor], rows: int) -> None:
         for name, value in values.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
+            self.counts[name] = self.counts.get(name, 0) + 1
         self.steps += 1
         self.rows += rows
 
     def means(self) -> dict[str, float]:
-        return {name: float(total) / self.steps for name, total in self.sums.items()}
+        """Of each value over the steps that had it."""
+        return {name: float(total) / self.counts[name] for name, total in self.sums.items()}
 
 
 class _Fit:
@@ -192,7 +195,8 @@ class _Fit:
         self.snapshot.put(kept, state["snapshot"])
         window = state["window"]
         sums = {name: tensors[WINDOW + name] for name in window["names"]}
-        self.window = _Window(sums, window["steps"], window["rows"], time.monotonic() - window["seconds"])
+        counts = window.get("counts", dict.fromkeys(sums, window["steps"]))
+        self.window = _Window(sums, counts, window["steps"], window["rows"], time.monotonic() - window["seconds"])
 
     def advance(self) -> Iterator[Event]:
         """One update and what falls due after it: a row, the end of an epoch, a snapshot, a checkpoint."""
@@ -268,7 +272,8 @@ class _Fit:
         """Keep the weights if no epoch was better before; decide whether to go on."""
         progress, patience = self.progress, self.work.budget.patience
         score = values[validation.monitor] * (1 if validation.higher_is_better else -1)
-        is_best = progress.best_score is None or score > progress.best_score
+        equal = validation.newer_when_equal and score == progress.best_score
+        is_best = progress.best_score is None or score > progress.best_score or equal
         if is_best:
             progress.best_score, progress.best_epoch = score, progress.epoch
             state = {"stage": self.stage, "epoch": progress.epoch, "step": progress.step, "values": dict(values)}
@@ -309,7 +314,13 @@ class _Fit:
         tensors |= {SNAPSHOT + name: tensor for name, tensor in self.snapshot.tensors.items()}
         tensors |= {WINDOW + name: total for name, total in window.sums.items()}
         seconds = time.monotonic() - window.started
-        kept = {"names": list(window.sums), "steps": window.steps, "rows": window.rows, "seconds": seconds}
+        kept = {
+            "names": list(window.sums),
+            "counts": window.counts,
+            "steps": window.steps,
+            "rows": window.rows,
+            "seconds": seconds,
+        }
         return self.write(tensors, {**state, **self.standing(), "snapshot": self.snapshot.state, "window": kept})
 
     def write(self, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> Saved:

@@ -130,6 +130,11 @@ class Observation:
     where: str = ""
     """The file and line it was read from, for messages."""
 
+    @property
+    def text(self) -> str:
+        """As a person may read it."""
+        return str(self.given)
+
     def content(self) -> Any:
         """Numbers, lists and dictionaries. Raises: DataError: It is a text and not JSON."""
         if not isinstance(self.given, str):

@@ -33,7 +33,9 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(name: str, n
 
 
 def test_a_name_like_no_other_is_answered_with_where_they_stand() -> None:
-    with pytest.raises(DataError, match=r"There is no environment 'qqqqqqqqqqqq': Gymnasium's documentation lists them\. One"):
+    with pytest.raises(
+        DataError, match=r"There is no environment 'qqqqqqqqqqqq': the documentation of Gymnasium lists what there is\. One"
+    ):
         open_environment("qqqqqqqqqqqq")
 
 

@@ -19,7 +19,7 @@ def test_the_rule_by_hand() -> None:
     states, actions = np.array([[0], [1], [2], [0], [1]]), np.array([[1], [0], [0], [1]])
     rewards = np.array([[1.0], [-1.0], [5.0], [0.0]], np.float32)
     terminated, begun = np.array([[False], [False], [True], [False]]), np.array([[False], [False], [False], [True]])
-    told = learner.update(Walk(states, actions, rewards, terminated, begun, 0.0))
+    told = learner.update(Walk(states, actions, rewards, terminated, begun, {}))
     first = 1.0 + 0.25 * (1 + 0.9 * 4 - 1.0)
     second = 2.0 + 0.25 * (-1 + 0.9 * 8 - 2.0)
     third = 8.0 + 0.25 * (5.0 - 8.0)

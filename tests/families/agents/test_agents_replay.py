@@ -26,7 +26,7 @@ def filled(rows: list[tuple[float, bool, bool, bool]], size: int = 100) -> Repla
 
 def drawn(buffer: ReplayBuffer, n_step: int) -> dict[int, tuple[float, int, float]]:
     """By the observation before a step: rewards added up, the observation after, and what its value counts."""
-    found = buffer.draw(1, 400, n_step, DISCOUNT, np.random.default_rng(0), 0.0)
+    found = buffer.draw(1, 400, n_step, DISCOUNT, np.random.default_rng(0), {})
     before, after = found.seen.vectors[0, :, 0], found.later.vectors[0, :, 0]
     return {
         int(seen): (float(paid), int(later), float(worth))
@@ -62,7 +62,7 @@ def test_the_oldest_are_forgotten_and_rows_across_the_edge_still_add_up() -> Non
 
 def test_every_step_is_as_likely_as_any_other() -> None:
     buffer = filled([(1.0, False, False, number % 5 == 0) for number in range(52)])
-    found = buffer.draw(1, 40_000, 1, DISCOUNT, np.random.default_rng(1), 0.0)
+    found = buffer.draw(1, 40_000, 1, DISCOUNT, np.random.default_rng(1), {})
     counts = np.bincount(found.seen.vectors[0, :, 0].astype(int), minlength=51)[:51]
     steps = np.arange(51) % 5 != 0
     assert not counts[~steps].any()
@@ -71,6 +71,8 @@ def test_every_step_is_as_likely_as_any_other() -> None:
 
 
 def test_actions_come_with_their_steps() -> None:
-    found = filled([(1.0, False, False, False)] * 30).draw(3, 20, 1, DISCOUNT, np.random.default_rng(2), 7.0)
-    assert found.actions.shape == (3, 20, 1) and found.mean_return == 7.0
+    found = filled([(1.0, False, False, False)] * 30).draw(
+        3, 20, 1, DISCOUNT, np.random.default_rng(2), {"episode_return": 7.0}
+    )
+    assert found.actions.shape == (3, 20, 1) and found.told == {"episode_return": 7.0}
     assert np.array_equal(found.actions[..., 0], found.seen.vectors[..., 0].astype(int) % 3)

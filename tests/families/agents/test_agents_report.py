@@ -22,7 +22,14 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 from seodang.families.agents.explaining.boards import NOWHERE, States, ask_states, boards_of, is_countable
 from seodang.families.agents.explaining.importance import Part, collect, importance, occlusion, parts_of
 from seodang.families.agents.explaining.naming import names_of
-from seodang.families.agents.explaining.report_curves import learning_curve, log_panels, log_table, logged_columns, points
+from seodang.families.agents.explaining.report_curves import (
+    StepAxis,
+    learning_curve,
+    log_panels,
+    log_table,
+    logged_columns,
+    points,
+)
 from seodang.families.agents.explaining.report_maps import draw_boards, draw_map, heated, states_table
 from seodang.families.agents.explaining.value_map import check_numbers, chosen_numbers, value_map
 from seodang.families.agents.report import write_report
@@ -274,7 +281,7 @@ def test_worlds_without_squares_have_no_map() -> None:
 
 def test_the_curve_lies_over_steps_in_the_environment() -> None:
     rows = [{"step": 2, "paid": 1.0}, {"step": 4, "paid": None}, {"step": 6, "paid": float("nan")}, {"step": 8, "paid": 3}]
-    assert points(rows, "paid", 16) == ([32, 128], [1.0, 3.0])
+    assert points(rows, "paid", StepAxis(16, 100)) == ([132, 228], [1.0, 3.0])
     picture = learning_curve({"seed 0": ([16, 32], [1.0, 2.0]), "seed 1": ([16, 32], [3.0, 6.0])}, {}, 0.5)
     (axes,) = picture._figure.axes
     mean = next(line for line in axes.lines if line.get_label() == "mean of 2 seeds")
@@ -287,7 +294,7 @@ def test_whatever_an_algorithm_logs_is_drawn() -> None:
              "some_loss": one / 2, "entropy": 0.5} for one in (1, 2)]  # fmt: skip
     names = logged_columns(rows)
     assert names == ["some_loss", "entropy"]
-    picture = log_panels({"train": rows}, names, 8, "Log")
+    picture = log_panels({"train": rows}, names, StepAxis(8, 0), "Log")
     assert log_table({"train": rows}, names).rows[0] == ["some loss", 0.5, 1.0, ""]
     assert [axes.get_title("left") for axes in picture._figure.axes][:2] == ["some loss", "entropy"]
 

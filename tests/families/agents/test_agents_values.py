@@ -40,7 +40,7 @@ def remembered(actions: Any, batch: int = 12) -> Replayed:
         return Observations(random.standard_normal((1, batch, 5), np.float32), np.zeros((1, batch, 0, 0, 0), np.uint8))
 
     worth = np.where(random.random((1, batch)) < 0.3, 0, 0.9).astype(np.float32)
-    return Replayed(seen(), actions, 3 * random.standard_normal((1, batch), np.float32), seen(), worth, 0.0)
+    return Replayed(seen(), actions, 3 * random.standard_normal((1, batch), np.float32), seen(), worth, {})
 
 
 def flat_gradient(weights: FlatWeights) -> Tensor:

@@ -220,7 +220,7 @@ def test_a_game_is_watched_as_the_agent_sees_it() -> None:
     scene = open_scene(data, 0)
     episode = play_episode(RandomActor(data.actions, 0), scene, 3)
     scene.close()
-    assert episode.moments[0].image is not None and episode.moments[0].image.shape == (42, 42, 3)
+    assert episode.moments[0].image is not None and episode.moments[0].image.shape == (84, 84, 3)
     names = names_of("ALE/Pong-v5", data.observation, data.actions, data.opened)
     assert names.actions[:2] == ("noop", "fire") and len(names.actions) == 6
     assert compose(episode, data.actions, names, [0])[0].shape == (336, 336 + 300, 3)

@@ -16,7 +16,6 @@ from seodang.families.agents.environments.opening import ATARI_LICENCE, Opened, 
 from seodang.families.agents.environments.spaces import ActionShape, ObservationShape
 from seodang.families.agents.environments.stepping import Environments, make_environments
 from seodang.families.agents.settings import AgentsSettings
-from seodang.families.agents.tuned import options_for
 
 VECTORS_ON_CPU = (
     "networks that read numbers alone compute in f32 on one thread of the CPU, even beside a GPU, which would be slower: each "
@@ -96,5 +95,5 @@ def find_problems(source: str, settings: AgentsSettings) -> list[Finding]:
 
 
 def _looked_at(source: str, settings: AgentsSettings) -> tuple[Opened, Checked]:
-    opened = open_environment(source, settings.environment.environment_options or options_for(source))
+    opened = open_environment(source, settings.environment.environment_options)
     return opened, check_environment(opened, settings.environment.frames)

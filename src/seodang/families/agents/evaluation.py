@@ -74,7 +74,11 @@ def _play(environments: Environments, decide: Decide, left: NDArray[np.int64], f
                 left[place] -= 1
             running[place], lengths[place] = 0.0, 0
         if lengths[left > 0].max(initial=0) > LONGEST:
-            raise DataError(f"an episode has not ended after {LONGEST:,} steps; give the environment a time limit")
+            raise DataError(
+                f"an episode has not ended after {LONGEST:,} steps; give {{environment_options}} max_episode_steps=1000, or as "
+                "many as it takes.",
+                settings=("environment_options",),
+            )
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def about(world: World, rules: Algorithm) -> dict[str, Any]:
     shape = world.observation
     inputs = {}
     if shape.numbers:
-        inputs["vectors"] = f"(batch, {shape.numbers}), float32: {', '.join(shape.names[:50])}"
+        inputs["vectors"] = f"(batch, {shape.numbers}), float32: {', '.join(shape.names)}"
     if shape.channels:
         inputs["images"] = f"(batch, {', '.join(map(str, shape.image))}), uint8, the newest frame last"
     return {"inputs": inputs, "outputs": dict(rules.told), "actions": world.actions.described()}

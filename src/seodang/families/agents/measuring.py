@@ -43,7 +43,7 @@ def evaluate(predictor: AgentsPredictor, data: AgentsData) -> Evaluation:
         tables["seeds"] = _seeds(judged)
     return Evaluation(
         data.opened.full_name, episodes * len(judged), measures, "acting at random", yardstick, tables,
-        _notes(judged), unit="episodes",
+        _notes(judged, random), unit="episodes",
     )  # fmt: skip
 
 
@@ -98,7 +98,13 @@ def _seeds(judged: Sequence[Judged]) -> Table:
     return Table(("seed", "mean return", "spread of episodes", "mean return by chance", "mean steps"), rows)
 
 
-def _notes(judged: Sequence[Judged]) -> tuple[str, ...]:
+def _notes(judged: Sequence[Judged], random: Episodes) -> tuple[str, ...]:
+    if np.mean([one.best.mean for one in judged]) <= random.mean:
+        return ("It does no better than acting at random: train longer, or with other settings.", *_spread_notes(judged))
+    return _spread_notes(judged)
+
+
+def _spread_notes(judged: Sequence[Judged]) -> tuple[str, ...]:
     if len(judged) == 1:
         return ("One seed: the interval is over episodes. How much luck the training had, --seeds 5 tells.",)
     return (f"The interval is over {len(judged)} seeds: it tells what another training might have reached.",)

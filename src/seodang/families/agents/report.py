@@ -19,6 +19,7 @@ from seodang.families.agents.data import AgentsData
 from seodang.families.agents.explaining.naming import Names, names_of
 from seodang.families.agents.explaining.report_curves import (
     Points,
+    StepAxis,
     distributions,
     learning_curve,
     log_panels,
@@ -27,6 +28,7 @@ from seodang.families.agents.explaining.report_curves import (
     points,
 )
 from seodang.families.agents.explaining.report_seeing import write_episode, write_looks, write_states
+from seodang.families.agents.explaining.value_map import check_numbers
 from seodang.families.agents.predictor import AgentsPredictor
 from seodang.families.agents.settings import AgentsSettings
 from seodang.families.agents.training import stage_names
@@ -54,6 +56,7 @@ def write_report(trained: Trained[AgentsSettings], predictor: AgentsPredictor, d
     """
     facts = trained.run.read_json("environment.json")["data"]
     world = predictor.world
+    check_numbers(predictor.settings.measuring.map_numbers, world.observation.numbers)
     names = names_of(facts["environment"], world.observation, world.actions, None if data is None else data.opened)
     report = Report(f"{trained.run.path.name}: agents", f"{trained.settings.model.model}, trained in {facts['environment']}")
     page = Page(report, folder, trained, predictor, data, trained.run.read_json("evaluation.json"))
@@ -110,21 +113,21 @@ def _rows(page: Page, kind: str) -> dict[str, list[dict[str, Any]]]:
     return {name.replace("-", " "): [row for row in rows if row["stage"] == name] for name in stages}
 
 
-def _steps_each(page: Page) -> int:
-    """Steps in the environment for each of learning."""
+def _axis(page: Page) -> StepAxis:
+    """Where steps of learning lie among those in the environment."""
     training = page.trained.settings.training
     assert training.environments and training.horizon
-    return training.environments * training.horizon
+    return StepAxis(training.environments * training.horizon, training.warmup_steps or 0)
 
 
 def _write_learning(page: Page, facts: Mapping[str, Any]) -> None:
     page.report.heading("Learning curve")
-    each = _steps_each(page)
+    each = _axis(page)
     evaluations = _rows(page, "evaluation")
     measured = {name: points(rows, "episode_return", each) for name, rows in evaluations.items()}
     trained: dict[str, Points] = {name: points(rows, "episode_return", each) for name, rows in _rows(page, "step").items()}
     random = page.evaluation["yardstick"]["episode_return"]["value"]
-    kept = [max((row["step"] * each for row in rows if row["is_best"]), default=0) for rows in evaluations.values()]
+    kept = [max((each.at(row["step"]) for row in rows if row["is_best"]), default=0) for rows in evaluations.values()]
     watched = page.trained.settings.measuring.watched_episodes
     words = (
         f"After each epoch, {watched} whole episodes, from the same beginnings each time. "
@@ -150,7 +153,7 @@ def _write_log(page: Page) -> None:
         return
     model = page.trained.settings.model.model
     page.report.heading("What it did while training")
-    picture = log_panels(rows, names, _steps_each(page), f"What {model} logged")
+    picture = log_panels(rows, names, _axis(page), f"What {model} logged")
     several = " A colour a seed." if len(rows) > 1 else ""
     page.picture("log", picture, f"Over steps in the environment.{several} Whether it learns, the learning curve tells.")
     page.report.table(log_table(rows, names))

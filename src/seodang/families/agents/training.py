@@ -58,6 +58,7 @@ class EpisodeWatch(Validation):
     """
 
     monitor = "episode_return"
+    newer_when_equal = True  # an agent that has learned more may look the same in as many episodes
 
     def __init__(self, actor: Actor, data: AgentsData, settings: AgentsSettings, seed: int, processes: int) -> None:
         assert settings.measuring.watched_episodes is not None

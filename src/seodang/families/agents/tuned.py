@@ -38,11 +38,6 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "model": "q-learning", "steps": 200_000, "environments": 16, "horizon": 32, "learning_rate": 0.5,
         "watched_episodes": 100, "epochs": 5,
     },
-    "pong": {
-        "model": "ppo", "steps": 2_000_000, "environments": 16, "horizon": 128, "updates": 3, "batch_size": 512,
-        "learning_rate": 7e-4, "clip_range": 0.1, "entropy_weight": 0.01, "watched_episodes": 4,
-        "environment_options": ["img_height=42", "img_width=42"],
-    },
 }  # fmt: skip
 
 ENVIRONMENTS: Mapping[str, str] = {
@@ -55,13 +50,7 @@ ENVIRONMENTS: Mapping[str, str] = {
     "FrozenLake-v1": "frozen-lake",
     "Taxi-v3": "taxi",
     "Taxi-v4": "taxi",
-    "ALE/Pong-v5": "pong",
 }
-
-
-def options_for(name: str) -> tuple[str, ...]:
-    """What an environment is made with where nothing is asked for: images as small as the preset learned from."""
-    return tuple(TUNED.get(ENVIRONMENTS.get(name, ""), {}).get("environment_options", ()))
 
 
 def preset_of(name: str) -> Callable[[], dict[str, Any]]:

@@ -140,7 +140,7 @@ class DqnLearner(Learner):
             for number in range(len(batch.rewards)):
                 sums += self._step(batch, number)
         loss, worth = sums / len(batch.rewards)
-        told = {"episode_return": batch.mean_return, "loss": loss, "worth": worth}
+        told = {**batch.told, "loss": loss, "worth": worth}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
 
     def _step(self, batch: Replayed, number: int) -> NDArray[np.float64]:

@@ -148,7 +148,7 @@ class PpoLearner(Learner):
                     told += self._told(step)
                     count += 1
         means = dict(zip(TOLD_OF_STEPS, told / max(count, 1), strict=True))
-        found = {"episode_return": batch.mean_return, **means, "explained": explained}
+        found = {**batch.told, **means, "explained": explained}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
 
     def _judged(self, batch: Rollout, values: Array) -> tuple[Sample, float]:

@@ -34,8 +34,8 @@ class Walk(NamedTuple):
     terminated: NDArray[np.bool_]
     begun: NDArray[np.bool_]
     """(time, environments): no step but the beginning of an episode."""
-    mean_return: float
-    """Of the newest episodes."""
+    told: dict[str, float]
+    """What the newest episodes paid, once there are any."""
 
 
 class Table(nn.Module):
@@ -103,7 +103,7 @@ class WalkSource(EnvironmentSource):
             rewards[step], terminated[step], begun[step] = result.rewards, result.terminated, result.begun
         states[steps] = states_of(self.seen)
         self.walks += 1
-        return Walk(states, actions, rewards, terminated, begun, self.returns.mean())
+        return Walk(states, actions, rewards, terminated, begun, self.returns.told())
 
     def state(self) -> dict[str, Any]:
         """With how far it is."""
@@ -149,7 +149,7 @@ class QLearner(Learner):
                 surprise = batch.rewards[step, place] + discount * later - worths[state, action]
                 worths[state, action] += rate * surprise
                 surprises.append(abs(float(surprise)))
-        told = {"episode_return": batch.mean_return, "surprise": float(np.mean(surprises)) if surprises else 0.0}
+        told = {**batch.told, "surprise": float(np.mean(surprises)) if surprises else 0.0}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
 
 

@@ -35,8 +35,8 @@ class Replayed(NamedTuple):
     """(updates, batch, ...), after those steps."""
     worth: Array
     """(updates, batch), what a value of `later` counts: the discount, or 0 where the episode had really ended."""
-    mean_return: float
-    """Of the newest episodes."""
+    told: dict[str, float]
+    """What the newest episodes paid, once there are any."""
 
 
 class ReplayBuffer:
@@ -83,7 +83,7 @@ class ReplayBuffer:
         self.added += 1
 
     def draw(
-        self, updates: int, batch: int, n_step: int, discount: float, random: np.random.Generator, mean: float
+        self, updates: int, batch: int, n_step: int, discount: float, random: np.random.Generator, told: dict[str, float]
     ) -> Replayed:
         """Steps by chance, each as likely as any other; not the newest, of which nobody knows what came after.
 
@@ -92,7 +92,7 @@ class ReplayBuffer:
             n_step: Rewards that are added up, as far as the episode goes.
             discount: What a reward one step later is worth.
             random: Where chance comes from.
-            mean: Handed on.
+            told: Handed on.
         """
         rewards, (terminated, over, begun) = self.rewards.numpy(), self.flags.numpy()
         oldest = self.added % self.rows if self.added > self.rows else 0
@@ -120,7 +120,7 @@ class ReplayBuffer:
             paid.reshape(lead),
             self._seen(later, columns, lead),
             worth.reshape(lead),
-            mean,
+            told,
         )
 
     def _seen(self, rows: NDArray[np.int64], columns: NDArray[np.int64], lead: tuple[int, int]) -> Observations:
@@ -190,7 +190,7 @@ class ReplaySource(EnvironmentSource):
         for _ in range(steps):
             self._remember(self.explore(self.seen, random, done))
         self.drawn += 1
-        return self.buffer.draw(plan.updates, plan.batch_size, plan.n_step, plan.discount, random, self.returns.mean())
+        return self.buffer.draw(plan.updates, plan.batch_size, plan.n_step, plan.discount, random, self.returns.told())
 
     def _remember(self, actions: NDArray[Any]) -> None:
         before = Observations(self.vectors.numpy().copy(), self.images.numpy().copy())

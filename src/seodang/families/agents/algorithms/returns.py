@@ -37,9 +37,9 @@ class EpisodeReturns:
             self.episodes += int(over.sum())
             running[over] = 0.0
 
-    def mean(self) -> float:
-        """Of the newest finished ones; of those that are running before there are any."""
-        return float(np.mean(self.finished)) if self.finished else float(self.running.mean())
+    def told(self) -> dict[str, float]:
+        """The mean of the newest finished ones, once there are any."""
+        return {"episode_return": float(np.mean(self.finished))} if self.finished else {}
 
     def tensors(self) -> dict[str, Tensor]:
         """What the running episodes have paid."""

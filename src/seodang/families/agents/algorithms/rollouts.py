@@ -34,8 +34,8 @@ class Rollout(NamedTuple):
     """Ended, by whatever."""
     begun: NDArray[np.bool_]
     """(time, environments): no step but the beginning of an episode, of which nothing can be learned."""
-    mean_return: float
-    """Of the newest episodes."""
+    told: dict[str, float]
+    """What the newest episodes paid, once there are any."""
 
 
 class RolloutSource(EnvironmentSource):
@@ -76,7 +76,7 @@ class RolloutSource(EnvironmentSource):
             read.vectors[steps] = self.policy.read(self.seen).vectors
             self.policy.learn_scale(raw.vectors[:steps].reshape(-1, raw.vectors.shape[2]))
         paid = rewards if self.scale is None else self.scale.scaled(rewards, over)
-        return Rollout(read, actions, log_probabilities, paid, terminated, over, begun, self.returns.mean())
+        return Rollout(read, actions, log_probabilities, paid, terminated, over, begun, self.returns.told())
 
     def tensors(self) -> dict[str, Tensor]:
         """With the scale of rewards."""

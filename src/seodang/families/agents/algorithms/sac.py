@@ -144,7 +144,7 @@ class SacLearner(Learner):
             for number in range(len(batch.rewards)):
                 sums += self._step(batch, number, random)
         names = ("policy_loss", "critic_loss", "entropy", "temperature")
-        told = {"episode_return": batch.mean_return, **dict(zip(names, sums / len(batch.rewards), strict=True))}
+        told = {**batch.told, **dict(zip(names, sums / len(batch.rewards), strict=True))}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
 
     def _step(self, batch: Replayed, number: int, random: np.random.Generator) -> NDArray[np.float64]:

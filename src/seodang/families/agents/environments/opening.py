@@ -197,7 +197,7 @@ def _known(name: str) -> None:
     near = [by_letters[one] for one in difflib.get_close_matches(name.lower(), by_letters, n=3, cutoff=0.5)]
     same = [one for one in known if one.lower().rpartition("-v")[0] == name.lower().rpartition("-v")[0]]
     found = list(dict.fromkeys([*reversed(same), *near]))[:3]
-    hint = f"did you mean {' or '.join(found)}?" if found else "Gymnasium's documentation lists them."
+    hint = f"did you mean {' or '.join(found)}?" if found else "the documentation of Gymnasium lists what there is."
     own = f"{Path(name).stem}:EnvironmentClass" if name.endswith(".py") else "package.module:EnvironmentClass"
     raise DataError(f"There is no environment {name!r}: {hint} One of your own is named {own}.")
 
@@ -222,7 +222,7 @@ def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
     if found is None:
         near = difflib.get_close_matches(class_name, dir(module), n=1)
         hint = f"; did you mean {module_name}:{near[0]}?" if near else ""
-        raise DataError(f"{opened.entry}: {module_name} has no {class_name!r}{hint}.")
+        raise DataError(f"{opened.entry}: {module_name} has no {class_name!r}{hint or '.'}")
     given = dict(options)
     limit = None if TIME_LIMIT in inspect.signature(found).parameters else given.pop(TIME_LIMIT, None)
     made = found(**given)

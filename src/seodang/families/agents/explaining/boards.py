@@ -45,6 +45,10 @@ class States:
     """Worths of actions, or else their chances, (states, actions)."""
     are_worths: bool
 
+    def prefers(self, state: int) -> bool:
+        """Whether one action is held for better than another there; not so where nothing was learned."""
+        return self.outputs is None or bool(np.ptp(self.outputs[state]) > 0)
+
 
 def is_countable(shape: ObservationShape, data: AgentsData | None) -> bool:
     """Whether an observation is one of several states and nothing else."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -52,10 +52,21 @@ PANEL_COLUMNS = 3
 FEW_POINTS = 30
 
 
-def points(rows: Sequence[Mapping[str, Any]], name: str, steps_each: int) -> Points:
+class StepAxis(NamedTuple):
+    """Steps in the environment for each of learning, and those before the first."""
+
+    each: int
+    before: int
+
+    def at(self, step: int) -> int:
+        """How many were taken by a step of learning."""
+        return self.before + step * self.each
+
+
+def points(rows: Sequence[Mapping[str, Any]], name: str, axis: StepAxis) -> Points:
     """A column of the log over steps in the environment; without rows in which it says nothing."""
     kept = [row for row in rows if _is_number(row.get(name))]
-    return [row["step"] * steps_each for row in kept], [float(row[name]) for row in kept]
+    return [axis.at(row["step"]) for row in kept], [float(row[name]) for row in kept]
 
 
 def learning_curve(
@@ -141,7 +152,7 @@ def logged_columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return [name for name in names if name not in NOT_DRAWN]
 
 
-def log_panels(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str], steps_each: int, title: str) -> Picture:
+def log_panels(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[str], axis: StepAxis, title: str) -> Picture:
     """A small panel for each column of the log; a line for each seed."""
     lines = -(-len(names) // PANEL_COLUMNS)
     figure = new_figure(9.0, 0.8 + 1.9 * lines)
@@ -149,7 +160,7 @@ def log_panels(rows: Mapping[str, Sequence[Mapping[str, Any]]], names: Sequence[
     for axes, name in zip(panes, names, strict=False):
         style_axes(axes)
         for number, stage in enumerate(rows.values()):
-            x, y = points(stage, name, steps_each)
+            x, y = points(stage, name, axis)
             axes.plot(x, y, color=colour_of(number), linewidth=1.3, marker=_dots(x), markersize=3)
         axes.set_title(plain(words_for(name), 30), fontproperties=font(), color=INK, loc="left", pad=4)
         axes.xaxis.set_major_locator(MaxNLocator(3))

@@ -155,11 +155,11 @@ def _draw_board(axes: Axes, board: Board, states: States, names: Names, scale: N
             if state != NOWHERE and scale is not None and states.values is not None:
                 share = float(scale(states.values[state]))
             _draw_square(axes, row, column, state, mark, share, scale is not None)
-            if state != NOWHERE:
+            if state != NOWHERE and states.prefers(state):
                 _draw_best(axes, row, column, names.actions[states.best[state]], "white" if share > DARK else INK)
-                if scale is not None and states.values is not None and square >= 0.6:
-                    words = f"{float(states.values[state]):.2f}"
-                    _write(axes, column + 0.95, row + 0.93, words, "white" if share > DARK else INK, "right", "bottom")
+            if state != NOWHERE and scale is not None and states.values is not None and square >= 0.6:
+                words = f"{float(states.values[state]):.2f}"
+                _write(axes, column + 0.95, row + 0.93, words, "white" if share > DARK else INK, "right", "bottom")
             if (row, column) in board.walls:
                 axes.plot([column + 1, column + 1], [row, row + 1], color=INK, linewidth=3, solid_capstyle="butt")
 
