@@ -94,7 +94,8 @@ def race(name: str, seeds: int, peer_threads: int) -> None:
         ours.append(our_race(name, seed))
         peers.append(peer_race(name, seed, peer_threads))
         print(f"{environment}, seed {seed}: ours {ours[-1]}; peer {peers[-1]}", flush=True)
-        save(f"agents-{name}", {"ours": list(map(asdict, ours)), "peer": list(map(asdict, peers)), "peer_threads": peer_threads})
+        sides = {"ours": list(map(asdict, ours)), "peer": list(map(asdict, peers))}
+        save(f"agents-{name}", {**sides, "peer_threads": peer_threads})
     part = statistics.mean(one.seconds for one in ours) / statistics.mean(one.seconds for one in peers)
     rows = [row("Seodang", ours, mark), row(f"stable-baselines3, {peer_threads} threads", peers, mark)]
     table((f"{environment} to {mark:g}, measured every {every:,} steps", "reached", "seconds", "steps", "steps/s"), rows)
