@@ -95,9 +95,12 @@ def race(name: str, seeds: int, peer_threads: int) -> None:
         peers.append(peer_race(name, seed, peer_threads))
         print(f"{environment}, seed {seed}: ours {ours[-1]}; peer {peers[-1]}", flush=True)
         sides = {"ours": list(map(asdict, ours)), "peer": list(map(asdict, peers))}
-        save(f"agents-{name}", {**sides, "peer_threads": peer_threads})
+        save(f"agents-{name}{'-one-thread' if peer_threads == 1 else ''}", {**sides, "peer_threads": peer_threads})
     part = statistics.mean(one.seconds for one in ours) / statistics.mean(one.seconds for one in peers)
-    rows = [row("Seodang", ours, mark), row(f"stable-baselines3, {peer_threads} threads", peers, mark)]
+    rows = [
+        row("Seodang", ours, mark),
+        row(f"stable-baselines3, threads: {peer_threads}", peers, mark),
+    ]
     table((f"{environment} to {mark:g}, measured every {every:,} steps", "reached", "seconds", "steps", "steps/s"), rows)
     print(f"\n{part:.3f} of the peer's time, {1 / part:.1f} times as fast\n")
 

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import toy
-from toy import Outcome, Seodang
 
+from command_line import Seodang, commands
 from seodang import families
-from seodang.cli.main import main
 
 
 @pytest.fixture
@@ -23,12 +22,7 @@ def seodang(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     rows = "\n".join(f"row number {number}" for number in range(100))
     (tmp_path / "rows.txt").write_text(rows + "\n", encoding="utf-8")
 
-    def run(*words: str) -> Outcome:
-        code = main([*words])
-        captured = capsys.readouterr()
-        return Outcome(code, captured.out, captured.err)
-
-    return run
+    return commands(capsys)
 
 
 @pytest.fixture

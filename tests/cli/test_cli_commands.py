@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import torch
-from toy import Seodang
 
+from command_line import Seodang
 from seodang.core.errors import DivergedError, MachineError
 
 SMOKE = ("--preset", "smoke")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toy import Seodang, ToySettings
+from toy import ToySettings
 
+from command_line import Seodang
 from seodang.cli.flags import Parser, add_settings, given, help_text, merged
 from seodang.core.errors import SeodangError
 

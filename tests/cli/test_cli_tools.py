@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from toy import Seodang
 
 import seodang as package
+from command_line import Seodang
 from seodang.core.errors import SettingsError
 from seodang.data.images import read_image
 

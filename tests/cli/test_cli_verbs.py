@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from toy import Seodang
 
 import seodang as package
+from command_line import Seodang
 from seodang.core.errors import SettingsError
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 import sys
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -21,17 +20,6 @@ from seodang.core.settings import Field, Settings, TrainingSettings
 from seodang.core.values import Box, Boxes, Unread
 from seodang.core.verb import Tool, Verb
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-
-Seodang = Callable[..., Outcome]
 """The fixture that runs a command in this process."""
 
 

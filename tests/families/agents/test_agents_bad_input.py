@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from made_up_worlds import write_world
 
+from command_line import Seodang, commands, refused
 from seodang.cli.main import main
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Seodang = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +28,7 @@ def seodang(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.chdir(tmp_path)
     shutil.copytree(trained, tmp_path / "kept")
 
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(list(words))
-        return Outcome(code, *capsys.readouterr())
-
-    return run
-
-
-def refused(outcome: Outcome, message: str, code: int = 2) -> None:
-    """One line that says this, and nothing begun."""
-    assert outcome.code == code, outcome.err
-    assert outcome.out == ""
-    assert outcome.err.startswith("seodang: ") and outcome.err.endswith("\n") and outcome.err.count("\n") == 1, outcome.err
-    assert re.search(message, outcome.err), outcome.err
-    assert not Path("runs").exists()
+    return commands(capsys)
 
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -137,6 +113,7 @@ def test_a_broken_environment_of_a_user_s_own(seodang: Seodang, tmp_path: Path, 
         seodang("train", "agents", name, "--preset", "smoke"),
         rf"^seodang: {name}: step\(\) returns 4 values and not five values; that is the rule of old gym; "
         r"return observation, reward, terminated, truncated, \{\}\.$",
+        shows_code=True,
     )
     outcome = seodang("check", "agents", name)
     assert (outcome.code, outcome.err) == (2, "")
@@ -196,7 +173,7 @@ def test_numbers_that_are_not_finite_are_not_taken_for_a_training_that_diverged(
     [
         (b"[0,0,0,0]\n\n[0,0,0,0]\n", r"seen\.jsonl, line 2: there is no observation in it; write one, or remove the line\."),
         (b"[0,0,0,0]\n[0,0,0]\n", r"seen\.jsonl, line 2: the observation has 4 numbers, got 3 numbers"),
-        (b"\xff\xfe", r"seen\.jsonl: expected a text with an observation a line, as JSON, got no text\."),
+        (b"\xff\xfe", r"seen\.jsonl: expected a text with one observation a line, got no text\."),
     ],
 )
 def test_files_that_cannot_be_read(seodang: Seodang, content: bytes, says: str) -> None:

@@ -11,26 +11,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 import sentences
 import torch
 
-from seodang.cli.main import main
+from command_line import Seodang, commands, refused
 from seodang.core.checkpoint import write_checkpoint
 
 ROWS = [",".join(row) for row in sentences.sentences(200)]
 GOOD = "\n".join(["text,label", *ROWS]) + "\n"
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Seodang = Callable[..., Outcome]
 
 
 @pytest.fixture(scope="module")
@@ -48,21 +39,7 @@ def seodang(tmp_path: Path, trained: Path, monkeypatch: pytest.MonkeyPatch, caps
     (tmp_path / "reviews.csv").write_text(GOOD, encoding="utf-8")
     shutil.copytree(trained, tmp_path / "kept")
 
-    def run(*words: str) -> Outcome:
-        code = main(list(words))
-        return Outcome(code, *capsys.readouterr())
-
-    return run
-
-
-def refused(outcome: Outcome, message: str, code: int = 2) -> None:
-    """One line that says this, and nothing begun."""
-    assert outcome.code == code, outcome.err
-    assert outcome.out == ""
-    assert outcome.err.startswith("seodang: ") and outcome.err.endswith("\n") and outcome.err.count("\n") == 1
-    assert re.search(message, outcome.err), outcome.err
-    assert "{" not in outcome.err
-    assert not Path("runs").exists()
+    return commands(capsys)
 
 
 def with_row(row: str) -> str:

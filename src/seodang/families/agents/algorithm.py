@@ -37,6 +37,9 @@ class World:
         return cls(settings, shape, ActionShape.from_described(preprocessing["actions"]), device)
 
 
+Networks = Callable[[World], dict[str, nn.Module]]
+MakeActor = Callable[[World, Mapping[str, nn.Module]], Actor]
+Train = Callable[[World, Mapping[str, nn.Module], Environments, int, int], tuple[Learner, BatchSource]]
 Run = Callable[[Observations], tuple[Array, ...]]
 """An exported network: observations -> its outputs, in order."""
 
@@ -45,9 +48,9 @@ Run = Callable[[Observations], tuple[Array, ...]]
 class Algorithm:
     """One way of learning."""
 
-    networks: Callable[[World], dict[str, nn.Module]]
+    networks: Networks
     """Everything with weights that acting needs, by name."""
-    actor: Callable[[World, Mapping[str, nn.Module]], Actor]
+    actor: MakeActor
     """Who acts by those networks."""
     whole: Callable[[World, Mapping[str, nn.Module]], nn.Module]
     """All that acting needs as one network of vectors and images, for export."""
@@ -55,7 +58,7 @@ class Algorithm:
     """What that network gives: the name of each output, and what it means."""
     exported_actor: Callable[[World, Run], Actor]
     """Who acts by what an exported network gives."""
-    training: Callable[[World, Mapping[str, nn.Module], Environments, int, int], tuple[Learner, BatchSource]]
+    training: Train
     """(world, networks, environments, batches of an epoch, batches in all) -> who learns, and from what."""
 
     @property

@@ -10,6 +10,7 @@ from seodang.families.agents.data import AgentsData
 from seodang.families.agents.environments.spaces import ActionShape
 from seodang.families.agents.explaining.value_map import check_numbers
 from seodang.families.agents.settings import AgentsSettings
+from seodang.families.agents.training import plan_of
 from seodang.families.agents.tuned import ENVIRONMENTS, TUNED
 
 SHARED: dict[str, Any] = {"discount": 0.99, "schedule": "constant"}
@@ -70,6 +71,9 @@ def prepare(data: AgentsData, settings: AgentsSettings) -> Prepared[AgentsSettin
         values[name] = tuple(found) if isinstance(found, list) else found
         reasons[name] = f"tuned for {data.opened.full_name}" if took else f"usual for {model}"
     resolved = settings.replaced(**values)
+    epochs = plan_of(resolved.training).epochs
+    if flat["epochs"] is None and epochs < (resolved.training.epochs or 1):
+        resolved, reasons["epochs"] = resolved.replaced(epochs=epochs), "as many parts as so few steps can be cut into"
     preprocessing = {
         "observation": data.observation.described(),
         "actions": data.actions.described(),

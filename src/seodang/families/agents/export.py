@@ -23,6 +23,12 @@ from seodang.nn.onnx import answers, exported, exported_model, leaving_nothing, 
 
 TOLERANCE = 1e-4  # of what networks give, beside the largest of it where that is above 1
 PROOF_COUNTS = (1, 7, 64)  # observations of each comparison
+ACTING = {
+    "discrete": "the place of the largest output, plus the first of starts",
+    "multi-discrete": "of each choice the place of the largest output, plus its start",
+    "continuous": "a number n, cut to -1 to 1, becomes low + (n + 1) / 2 * (high - low)",
+}
+"""How outputs become what the environment takes."""
 
 
 class OfVectors(nn.Module):
@@ -108,7 +114,14 @@ def about(world: World, rules: Algorithm) -> dict[str, Any]:
         inputs["vectors"] = f"(batch, {shape.numbers}), float32: {', '.join(shape.names)}"
     if shape.channels:
         inputs["images"] = f"(batch, {', '.join(map(str, shape.image))}), uint8, the newest frame last"
-    return {"inputs": inputs, "outputs": dict(rules.told), "actions": world.actions.described()}
+    return {
+        "algorithm": world.settings.model.model,
+        "inputs": inputs,
+        "scaling": "observations go in as they are, parts end to end and choices one-hot; what scales them is inside",
+        "outputs": dict(rules.told),
+        "actions": world.actions.described(),
+        "acting": ACTING[world.actions.kind],
+    }
 
 
 def open_exported(folder: Path, settings: AgentsSettings, device: Device) -> AgentsPredictor:

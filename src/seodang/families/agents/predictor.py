@@ -14,7 +14,7 @@ from seodang.core.checkpoint import restore_modules
 from seodang.core.errors import DataError
 from seodang.core.family import Trained
 from seodang.core.values import Action, Observation, Refused
-from seodang.data.tables import check_exists
+from seodang.data.lines import read_lines
 from seodang.families.agents.actor import Actor
 from seodang.families.agents.algorithm import World, algorithm
 from seodang.families.agents.environments.given import fitted, space_from
@@ -118,16 +118,4 @@ def _best(trained: Trained[AgentsSettings]) -> int:
 
 def read_observations(source: Path) -> list[Observation]:
     """One a line, as JSON. Raises: DataError: The file is not there, or a line is empty."""
-    check_exists(source)
-    if not source.is_file():
-        raise DataError(f"{source}: expected a file with an observation a line, as JSON, got a folder.")
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{source}: expected a text with an observation a line, as JSON, got no text.") from error
-    found = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise DataError(f"{source.name}, line {number}: there is no observation in it; write one, or remove the line.")
-        found.append(Observation(line, f"{source.name}, line {number}"))
-    return found
+    return [Observation(line, where) for where, line in read_lines(source, "observation")]

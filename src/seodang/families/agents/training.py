@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import NamedTuple
 
 from seodang.core.family import Stage, StageContext
 from seodang.core.learner import Budget, Validation, Work
@@ -12,7 +13,7 @@ from seodang.families.agents.actor import Actor
 from seodang.families.agents.algorithm import World, algorithm
 from seodang.families.agents.data import AgentsData
 from seodang.families.agents.evaluation import PLAYED_AT_ONCE, play
-from seodang.families.agents.settings import AgentsSettings
+from seodang.families.agents.settings import AgentsSettings, AgentsTrainingSettings
 
 TRAIN = "train"
 
@@ -28,20 +29,38 @@ def stages(settings: AgentsSettings) -> tuple[Stage[AgentsSettings, AgentsData],
     return tuple(Stage(name, partial(train_agent, number)) for number, name in enumerate(stage_names(settings)))
 
 
+class Plan(NamedTuple):
+    """How a training is cut up."""
+
+    total: int
+    """Batches in all."""
+    batches: int
+    """Of an epoch."""
+    epochs: int
+    """As many as these make; a few batches cannot be cut into as many parts as one likes."""
+
+
+def plan_of(training: AgentsTrainingSettings) -> Plan:
+    """What so many steps come to."""
+    assert training.steps and training.environments and training.horizon and training.epochs
+    learned = max(1, training.steps - (training.warmup_steps or 0))
+    total = math.ceil(learned / (training.environments * training.horizon))
+    batches = math.ceil(total / training.epochs)
+    return Plan(total, batches, math.ceil(total / batches))
+
+
 def train_agent(number: int, context: StageContext[AgentsSettings, AgentsData]) -> Work:
     """Everything that `fit` needs for one of the seeds."""
     settings, training = context.settings, context.settings.training
-    assert training.steps and training.environments and training.horizon and training.epochs and settings.model.model
+    assert training.environments and settings.model.model
     world = World.of(settings, context.preprocessing, context.device)
     seed = training.seed + number
     chosen = algorithm(settings.model.model)
     networks = chosen.networks(world)
-    learned = max(1, training.steps - (training.warmup_steps or 0))
-    total = math.ceil(learned / (training.environments * training.horizon))
-    batches = math.ceil(total / training.epochs)
+    plan = plan_of(training)
     environments = context.data.environments(training.environments, mix(seed, "training"), context.device.threads)
-    learner, source = chosen.training(world, networks, environments, batches, total)
-    budget = Budget(math.ceil(total / batches), seed, training.schedule or "constant", steps=total)
+    learner, source = chosen.training(world, networks, environments, plan.batches, plan.total)
+    budget = Budget(plan.epochs, seed, training.schedule or "constant", steps=plan.total)
     watch = EpisodeWatch(chosen.actor(world, networks), context.data, settings, seed, context.device.threads)
     return Work(learner, source, budget, watch)
 

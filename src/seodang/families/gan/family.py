@@ -11,7 +11,7 @@ from seodang.core.device import Device
 from seodang.core.errors import DataError
 from seodang.core.family import Action, Evaluation, Family, Metric, Prepared, Stage, Trained
 from seodang.core.values import Finding, Image, Refused, Seed
-from seodang.data.tables import check_exists
+from seodang.data.lines import read_lines
 from seodang.families.gan import evaluation
 from seodang.families.gan.data import GanData, read_data, read_stacks
 from seodang.families.gan.derive import prepare
@@ -116,21 +116,12 @@ class Gan(Family[GanSettings, GanData, GanPredictor]):
 
     def inputs(self, source: Path, settings: GanSettings) -> list[Seed]:
         """One seed a line."""
-        check_exists(source)
-        if not source.is_file():
-            raise DataError(f"{source}: expected a file with one seed a line, got a folder.")
-        try:
-            lines = source.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise DataError(f"{source}: expected a text with one seed a line, got no text.") from error
         seeds = []
-        for number, line in enumerate(lines, start=1):
-            if not line.strip():
-                raise DataError(f"{source.name}, line {number}: there is no seed in it; write one, or remove the line.")
+        for where, line in read_lines(source, "seed"):
             try:
-                seeds.append(Seed(line.strip()))
+                seeds.append(Seed(line))
             except DataError as error:
-                raise DataError(f"{source.name}, line {number}: {error}") from error
+                raise DataError(f"{where}: {error}") from error
         return seeds
 
     def evaluate(self, predictor: GanPredictor, data: GanData) -> Evaluation:

@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from seodang.core.learner import Learner
 from seodang.core.step import NonFiniteError
 from seodang.families.agents.actor import Actor, Array
-from seodang.families.agents.algorithm import Algorithm, Run, World
+from seodang.families.agents.algorithm import Algorithm, MakeActor, Networks, Run, Train, World
 from seodang.families.agents.algorithms.passes import FlatWeights, ValuesPass, adam, threads_for
 from seodang.families.agents.algorithms.replay import Replayed, Replaying, ReplaySource
 from seodang.families.agents.environments.spaces import ActionShape, Observations
@@ -197,11 +197,16 @@ def _training(
     return learner, ReplaySource(environments, explore, replaying, batches, total)
 
 
-ALGORITHM = Algorithm(
-    networks=_networks,
-    actor=_actor,
-    whole=lambda world, networks: networks["network"],
-    told={"worths": "(batch, actions): what each action is worth; the best is the largest"},
-    exported_actor=lambda world, run: GreedyActor(ExportedValues(run), world.actions, last_exploration(world)),
-    training=_training,
-)
+def greedy(networks: Networks, actor: MakeActor, training: Train) -> Algorithm:
+    """An algorithm whose network says what each action is worth."""
+    return Algorithm(
+        networks=networks,
+        actor=actor,
+        whole=lambda world, made: made["network"],
+        told={"worths": "(batch, actions): what each action is worth; the best is the largest"},
+        exported_actor=lambda world, run: GreedyActor(ExportedValues(run), world.actions, last_exploration(world)),
+        training=training,
+    )
+
+
+ALGORITHM = greedy(_networks, _actor, _training)

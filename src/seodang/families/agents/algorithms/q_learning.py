@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 
 from seodang.core.learner import Learner
 from seodang.families.agents.actor import Array, chance_of_this_step
-from seodang.families.agents.algorithm import Algorithm, World
-from seodang.families.agents.algorithms.dqn import ExportedValues, GreedyActor, exploration_at, last_exploration
+from seodang.families.agents.algorithm import World
+from seodang.families.agents.algorithms.dqn import GreedyActor, exploration_at, greedy, last_exploration
 from seodang.families.agents.algorithms.source import EnvironmentSource
 from seodang.families.agents.environments.spaces import Observations
 from seodang.families.agents.environments.stepping import Environments
@@ -174,11 +174,4 @@ def _training(
     return QLearner(table, training.learning_rate, training.discount), source
 
 
-ALGORITHM = Algorithm(
-    networks=_networks,
-    actor=_actor,
-    whole=lambda world, networks: networks["network"],
-    told={"worths": "(batch, actions): what each action is worth; the best is the largest"},
-    exported_actor=lambda world, run: GreedyActor(ExportedValues(run), world.actions, last_exploration(world)),
-    training=_training,
-)
+ALGORITHM = greedy(_networks, _actor, _training)

@@ -243,7 +243,9 @@ def _told(name: str) -> Iterator[None]:
         module = next((one for one in EXTRAS if one.lower() in str(problem).lower()), None)
         if isinstance(problem, error.DependencyNotInstalled | ImportError) and module and not find_spec(module):
             raise _missing(name, module) from problem
-        raise DataError(f"{name} cannot be made: {type(problem).__name__}: {' '.join(str(problem).split())}") from problem
+        # What Gymnasium adds is what it was made with, which the user gave.
+        reason = " ".join(str(problem).split()).partition(" was raised from the environment creator")[0]
+        raise DataError(f"{name} cannot be made: {type(problem).__name__}: {reason.rstrip('.')}.") from problem
 
 
 def _missing(name: str, module: str) -> MissingExtraError:
