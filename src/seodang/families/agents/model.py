@@ -40,6 +40,15 @@ class Mlp(nn.Sequential):
         super().__init__(*layers)
 
 
+class ByteConv2d(nn.Conv2d):
+    """A convolution of pixels from 0 to 255 as if they went from 0 to 1: it divides its weights, which are few."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(batch, channels, height, width) -> (batch, outputs, height, width), both smaller."""
+        found: Tensor = self._conv_forward(input, self.weight / 255, self.bias)
+        return found
+
+
 class ImageFeatures(nn.Module):
     """Features of images and vectors: the convolutions of Mnih et al. 2015, with the vector laid beside what they find.
 
@@ -53,11 +62,12 @@ class ImageFeatures(nn.Module):
         channels = (shape.channels, 32, 64, 64)
         layers: list[nn.Module] = []
         for place, (kernel, step) in enumerate(sizes):
-            layers += [nn.Conv2d(channels[place], channels[place + 1], kernel, step), nn.ReLU()]
-        self.convolutions = nn.Sequential(*layers, nn.Flatten())
+            kind = nn.Conv2d if place else ByteConv2d
+            layers += [kind(channels[place], channels[place + 1], kernel, step), nn.ReLU()]
+        self.convolutions = nn.Sequential(*layers)
         with torch.no_grad():
-            flat = self.convolutions(torch.zeros(1, *shape.image)).shape[1]
-        self.dense = nn.Sequential(nn.Linear(flat, FEATURES), nn.ReLU())
+            found = self.convolutions(torch.zeros(1, *shape.image)).numel()
+        self.dense = nn.Sequential(nn.Linear(found, FEATURES), nn.ReLU())
         for layer in [*self.convolutions, *self.dense]:
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 nn.init.orthogonal_(layer.weight, nn.init.calculate_gain("relu"))
@@ -69,8 +79,9 @@ class ImageFeatures(nn.Module):
         """(batch, numbers) float32 and (batch, channels, height, width) uint8 -> (batch, size)."""
         kind = torch.get_autocast_dtype(images.device.type) if torch.is_autocast_enabled(images.device.type) else torch.float32
         # Bytes are exact in bf16, and to make floats of them takes longer than the first convolution.
-        pixels = images.to(kind, memory_format=torch.channels_last) / 255
-        return torch.cat([self.dense(self.convolutions(pixels)), vectors], 1)
+        found = self.convolutions(images.to(kind, memory_format=torch.channels_last))
+        # Channels are last in memory: laid out in that order, nothing is moved.
+        return torch.cat([self.dense(found.permute(0, 2, 3, 1).flatten(1)), vectors], 1)
 
 
 class Normaliser(nn.Module):
@@ -140,7 +151,14 @@ class ActorCritic(nn.Module):
 
     def forward(self, vectors: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         """Returns: What the policy gives, (batch, outputs), or twice as many with their spread; values, (batch,)."""
-        seen = self.features(vectors, images) if self.features else vectors
+        return self.decide(self.look(vectors, images))
+
+    def look(self, vectors: Tensor, images: Tensor) -> Tensor:
+        """What is decided by, (batch, inputs)."""
+        return vectors if self.features is None else self.features(vectors, images)
+
+    def decide(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` returns, by what `look` found."""
         policy = self.policy(seen)
         return policy if self.spread is None else self.spread(policy), self.value(seen).squeeze(1)
 
@@ -162,7 +180,15 @@ class ActionValues(nn.Module):
 
     def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
         """(batch, actions)."""
-        values: Tensor = self.values(self.features(vectors, images) if self.features else vectors)
+        return self.decide(self.look(vectors, images))
+
+    def look(self, vectors: Tensor, images: Tensor) -> Tensor:
+        """What is decided by, (batch, inputs)."""
+        return vectors if self.features is None else self.features(vectors, images)
+
+    def decide(self, seen: Tensor) -> Tensor:
+        """(batch, actions), by what `look` found."""
+        values: Tensor = self.values(seen)
         return values
 
 
