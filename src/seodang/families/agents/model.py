@@ -14,6 +14,8 @@ from seodang.families.agents.environments.spaces import ObservationShape
 Activation = Literal["tanh", "relu"]
 ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU}
 FEATURES = 512  # of an image, Mnih et al. 2015
+BRIGHTEST = 255.0
+LEAST_SPREAD = 8.0  # of pixels, in steps from 0 to 255; where still less happens the few that change would be huge
 OBSERVED_RANGE = 10.0  # standard deviations beyond which a normalised number is cut
 
 
@@ -40,12 +42,78 @@ class Mlp(nn.Sequential):
         super().__init__(*layers)
 
 
-class ByteConv2d(nn.Conv2d):
-    """A convolution of pixels from 0 to 255 as if they went from 0 to 1: it divides its weights, which are few."""
+class Moments(nn.Module):
+    """Mean and variance of each number that was seen so far.
+
+    Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
+
+    Args:
+        shape: Of the numbers.
+        variance: Of each before any was seen.
+        dtype: To count in.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(self, shape: Sequence[int], variance: float = 1.0, dtype: torch.dtype = torch.float64) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(tuple(shape), dtype=dtype))
+        self.register_buffer("variance", torch.full(tuple(shape), variance, dtype=dtype))
+        self.register_buffer("count", torch.zeros((), dtype=dtype))
+
+    def learn(self, rows: Tensor) -> None:
+        """Take more of them into account, (rows, *shape)."""
+        variance, mean = torch.var_mean(rows.to(self.mean.dtype), 0, correction=0)
+        count = float(len(rows))
+        total = self.count + count
+        shift = mean - self.mean
+        squares = self.variance * self.count + variance * count + shift.square() * self.count * count / total
+        self.mean += shift * count / total
+        self.variance.copy_(squares / total)
+        self.count.copy_(total)
+
+
+class Normaliser(Moments):
+    """Numbers of an observation, less their mean and by their standard deviation, as far as they were seen.
+
+    Args: numbers: How many.
+    """
+
+    def __init__(self, numbers: int) -> None:
+        super().__init__((numbers,))
+
+    def forward(self, vectors: Tensor) -> Tensor:
+        """(batch, numbers) -> the same, within 10 standard deviations."""
+        scaled = (vectors - self.mean.float()) / (self.variance.float() + 1e-8).sqrt()
+        return scaled.clamp(-OBSERVED_RANGE, OBSERVED_RANGE)
+
+
+class PixelConv2d(nn.Conv2d):
+    """A convolution of pixels, less the mean image and by the standard deviation of all of them, as far as they were seen.
+
+    In a game nearly all stands still. Unless that is taken away it is nearly all that the network feels: its weights answer to
+    the colour of the ground, and what moves is lost in it. Before any image was seen, pixels count from 0 to 1.
+
+    Args:
+        image: Channels, height and width.
+        outputs, kernel, step: Of the convolution.
+    """
+
+    def __init__(self, image: Sequence[int], outputs: int, kernel: int, step: int) -> None:
+        super().__init__(image[0], outputs, kernel, step)
+        self.seen = Moments(image, BRIGHTEST**2, torch.float32)
 
     def forward(self, input: Tensor) -> Tensor:
-        """(batch, channels, height, width) -> (batch, outputs, height, width), both smaller."""
-        found: Tensor = self._conv_forward(input, self.weight / 255, self.bias)
+        """(batch, channels, height, width) uint8 -> (batch, outputs, height, width), both smaller."""
+        device = input.device.type
+        kind = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else torch.float32
+        mean = self.seen.mean.to(kind).unsqueeze(0).contiguous(memory_format=torch.channels_last)
+        # Bytes are exact in bf16. Weights are few: dividing them spares dividing every pixel.
+        pixels = input.to(kind, memory_format=torch.channels_last) - mean
+        spread = self.seen.variance.mean().sqrt().clamp(min=LEAST_SPREAD)
+        found: Tensor = self._conv_forward(pixels, self.weight / spread, self.bias)
         return found
 
 
@@ -60,10 +128,9 @@ class ImageFeatures(nn.Module):
         small = min(shape.height, shape.width) < 36
         sizes = ((3, 2), (3, 2), (3, 1)) if small else ((8, 4), (4, 2), (3, 1))
         channels = (shape.channels, 32, 64, 64)
-        layers: list[nn.Module] = []
-        for place, (kernel, step) in enumerate(sizes):
-            kind = nn.Conv2d if place else ByteConv2d
-            layers += [kind(channels[place], channels[place + 1], kernel, step), nn.ReLU()]
+        layers: list[nn.Module] = [PixelConv2d(shape.image, channels[1], *sizes[0]), nn.ReLU()]
+        for place, (kernel, step) in enumerate(sizes[1:], start=1):
+            layers += [nn.Conv2d(channels[place], channels[place + 1], kernel, step), nn.ReLU()]
         self.convolutions = nn.Sequential(*layers)
         with torch.no_grad():
             found = self.convolutions(torch.zeros(1, *shape.image)).numel()
@@ -77,46 +144,16 @@ class ImageFeatures(nn.Module):
 
     def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
         """(batch, numbers) float32 and (batch, channels, height, width) uint8 -> (batch, size)."""
-        kind = torch.get_autocast_dtype(images.device.type) if torch.is_autocast_enabled(images.device.type) else torch.float32
-        # Bytes are exact in bf16, and to make floats of them takes longer than the first convolution.
-        found = self.convolutions(images.to(kind, memory_format=torch.channels_last))
+        found = self.convolutions(images)
         # Channels are last in memory: laid out in that order, nothing is moved.
         return torch.cat([self.dense(found.permute(0, 2, 3, 1).flatten(1)), vectors], 1)
 
-
-class Normaliser(nn.Module):
-    """Numbers of an observation, less their mean and by their standard deviation, as far as they were seen.
-
-    Chan, Golub & LeVeque 1979, "Updating formulae and a pairwise algorithm for computing sample variances".
-
-    Args: numbers: How many.
-    """
-
-    mean: Tensor
-    variance: Tensor
-    count: Tensor
-
-    def __init__(self, numbers: int) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(numbers, dtype=torch.float64))
-        self.register_buffer("variance", torch.ones(numbers, dtype=torch.float64))
-        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
-
-    def forward(self, vectors: Tensor) -> Tensor:
-        """(batch, numbers) -> the same, within 10 standard deviations."""
-        scaled = (vectors - self.mean.float()) / (self.variance.float() + 1e-8).sqrt()
-        return scaled.clamp(-OBSERVED_RANGE, OBSERVED_RANGE)
-
-    def learn(self, vectors: Tensor) -> None:
-        """Take more of them into account."""
-        rows = vectors.double()
-        mean, variance, count = rows.mean(0), rows.var(0, correction=0), float(len(rows))
-        total = self.count + count
-        shift = mean - self.mean
-        squares = self.variance * self.count + variance * count + shift.square() * self.count * count / total
-        self.mean += shift * count / total
-        self.variance.copy_(squares / total)
-        self.count.copy_(total)
+    @property
+    def pixels(self) -> Moments:
+        """What was seen of every pixel."""
+        first = self.convolutions[0]
+        assert isinstance(first, PixelConv2d)
+        return first.seen
 
 
 class Spread(nn.Module):

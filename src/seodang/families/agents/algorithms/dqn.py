@@ -28,6 +28,8 @@ from seodang.families.agents.environments.spaces import ActionShape, Observation
 from seodang.families.agents.environments.stepping import Environments
 from seodang.families.agents.model import ActionValues
 
+PIXELS_OF_IMAGES = 4096  # that the scale of pixels is learned of
+
 
 class ValueAnswers(Protocol):
     """What computes what each action is worth: passes through a network, an exported model, a table."""
@@ -143,8 +145,15 @@ class DqnLearner(Learner):
         told = {**batch.told, "loss": loss, "worth": worth}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in told.items()}
 
+    def _learn_pixels(self, images: NDArray[np.uint8]) -> None:
+        """Learn how images look, of the first that are drawn: then the scale stays, by which all that is remembered is read."""
+        for network in (self.passes.network, self.target.network):
+            if network.features is not None and network.features.pixels.count < PIXELS_OF_IMAGES:
+                network.features.pixels.learn(torch.from_numpy(images))
+
     def _step(self, batch: Replayed, number: int) -> NDArray[np.float64]:
         """Towards the rewards and the worth of what came later; the loss is Huber's, whose slope never exceeds 1."""
+        self._learn_pixels(batch.seen.images[number])
         later = batch.later.at(number)
         count = later.rows
         every = np.arange(count)

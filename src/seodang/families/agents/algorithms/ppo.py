@@ -29,12 +29,13 @@ from seodang.families.agents.algorithms.returns import RewardScale
 from seodang.families.agents.algorithms.rollouts import Rollout, RolloutSource
 from seodang.families.agents.environments.spaces import Observations, ObservationShape
 from seodang.families.agents.environments.stepping import Environments
-from seodang.families.agents.model import ActorCritic, Normaliser
+from seodang.families.agents.model import ActorCritic, Moments, Normaliser
 
 Array = NDArray[np.float32]
 VALUE_WEIGHT = 0.5  # of the value's squared error beside the policy's loss
 ADAM_EPSILON = 1e-5
 LEAST_BATCH = 2  # steps; one has no spread to normalise by
+PIXELS_EVERY = 4  # steps; those between look much the same
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,20 @@ class PpoLearner(Learner):
         weights: Of that network.
         rules: How it learns.
         shape: Of what is seen.
+        pixels: What is learned of every pixel of images, or None.
     """
 
     def __init__(
-        self, policy: Policy, passes: PolicyPass, weights: FlatWeights, rules: PpoRules, shape: ObservationShape
+        self,
+        policy: Policy,
+        passes: PolicyPass,
+        weights: FlatWeights,
+        rules: PpoRules,
+        shape: ObservationShape,
+        pixels: Moments | None = None,
     ) -> None:
         self.policy, self.passes, self.rules, self.weights = policy, passes, rules, weights
-        self.shape = shape
+        self.shape, self.pixels = shape, pixels
         self.adam = adam(weights, rules.learning_rate, ADAM_EPSILON)
 
     def modules(self) -> Mapping[str, nn.Module]:
@@ -147,6 +155,8 @@ class PpoLearner(Learner):
                 if last:
                     told += self._told(step)
                     count += 1
+            if self.pixels is not None:  # not sooner: what was done and what is learned of it go by one scale
+                self.pixels.learn(torch.from_numpy(batch.seen.images[:-1:PIXELS_EVERY]).flatten(0, 1))
         means = dict(zip(TOLD_OF_STEPS, told / max(count, 1), strict=True))
         found = {**batch.told, **means, "explained": explained}
         return {name: torch.tensor(value, dtype=torch.float64) for name, value in found.items()}
@@ -244,7 +254,9 @@ def _training(
     rules = PpoRules(**{name: training[name] for name in PpoRules.__dataclass_fields__})
     scale = RewardScale(environments.count, rules.discount) if world.settings.environment.normalise else None
     source = RolloutSource(environments, policy, training["horizon"], batches, scale)
-    return PpoLearner(policy, policy.answers, weights, rules, world.observation), source
+    features = policy.answers.network.features
+    pixels = features.pixels if features is not None and world.settings.environment.normalise else None
+    return PpoLearner(policy, policy.answers, weights, rules, world.observation, pixels), source
 
 
 class _Whole(nn.Module):
