@@ -38,6 +38,10 @@ TUNED: Mapping[str, Mapping[str, Any]] = {
         "model": "q-learning", "steps": 200_000, "environments": 16, "horizon": 32, "learning_rate": 0.5,
         "watched_episodes": 100, "epochs": 5,
     },
+    "pong": {
+        "model": "ppo", "steps": 1_500_000, "environments": 16, "horizon": 64, "updates": 2, "batch_size": 256,
+        "learning_rate": 5e-4, "clip_range": 0.1, "entropy_weight": 0.01, "watched_episodes": 10, "epochs": 10,
+    },
 }  # fmt: skip
 
 ENVIRONMENTS: Mapping[str, str] = {
@@ -50,6 +54,7 @@ ENVIRONMENTS: Mapping[str, str] = {
     "FrozenLake-v1": "frozen-lake",
     "Taxi-v3": "taxi",
     "Taxi-v4": "taxi",
+    "ALE/Pong-v5": "pong",
 }
 
 
