@@ -17,7 +17,7 @@ from seodang.families.agents.environments.workers import Workers
 
 TRAINING: dict[str, Any] = {
     "model": "ppo", "steps": 1200, "environments": 4, "horizon": 30, "updates": 2, "batch_size": 40, "hidden": (8,),
-    "epochs": 2, "episodes": 2, "watched_episodes": 2, "normalise": True, "precision": "f32",
+    "epochs": 2, "episodes": 2, "watched_episodes": 2, "precision": "f32",
 }  # fmt: skip
 MIXED = """
 observation_space = gymnasium.spaces.Dict({
@@ -31,6 +31,12 @@ def seen(self):
     at = super().seen()
     return {"at": at, "gear": self.np_random.integers(3), "doors": self.np_random.integers(0, 2, 2).astype(np.int8)}
 """
+IMAGES = """
+observation_space = gymnasium.spaces.Box(0, 255, (36, 36), np.uint8)
+def seen(self):
+    return self.np_random.integers(0, 256, (36, 36), dtype=np.uint8)
+"""
+DQN = {"model": "dqn", "steps": 800, "horizon": 4, "batch_size": 16, "warmup_steps": 100, "replay_size": 400}
 CHANCE = """
 def step(self, action):
     _, _, _, truncated, info = super().step(action)
@@ -57,12 +63,22 @@ def source(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     return write_world(tmp_path, monkeypatch, given) if "def " in given else given
 
 
-@pytest.mark.parametrize("source", ["Pendulum-v1", "FrozenLake-v1", pytest.param(MIXED, id="mixed")], indirect=True)
-def test_interrupted_anywhere_it_ends_with_the_same_bytes(source: str, tmp_path: Path) -> None:
-    whole = train(source, tmp_path)
+@pytest.mark.parametrize(
+    ("source", "changed"),
+    [
+        ("Pendulum-v1", {}),
+        ("FrozenLake-v1", {}),
+        pytest.param(MIXED, {}, id="mixed"),
+        pytest.param(IMAGES, {}, id="images"),
+        pytest.param(IMAGES, DQN, id="images, dqn"),
+    ],
+    indirect=["source"],
+)
+def test_interrupted_anywhere_it_ends_with_the_same_bytes(source: str, changed: dict[str, Any], tmp_path: Path) -> None:
+    whole = train(source, tmp_path, **changed)
     for stop in (2, 7):
         calls = itertools.count(1)
-        begun = train(source, tmp_path, should_stop=lambda calls=calls, stop=stop: next(calls) == stop)
+        begun = train(source, tmp_path, **changed, should_stop=lambda calls=calls, stop=stop: next(calls) == stop)
         assert not begun.finished
         resumed = seodang.resume(begun.path)
         assert kept(resumed) == kept(whole) and resumed.evaluation == whole.evaluation
