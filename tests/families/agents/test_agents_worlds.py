@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seodang
@@ -123,13 +124,21 @@ def test_each_kind_of_world_is_learned(
     assert evaluation["measures"]["episode_length"]["value"] == STEPS
 
 
-def test_a_run_of_images_is_exported_and_answers_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("world", "seen"),
+    [
+        ("Both", {"sign": [1.0], "image": [[[100, 120, 140]] * 36] * 36}),
+        ("Picture", np.repeat(np.uint8([[100, 140]]), 18, 1).repeat(36, 0)),
+    ],
+)
+def test_a_run_of_images_is_exported_and_answers_the_same(
+    world: str, seen: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pytest.importorskip("onnxruntime")
     (tmp_path / "small_worlds.py").write_text(WORLDS)
     monkeypatch.chdir(tmp_path)
-    run = seodang.train("agents", "small_worlds:Both", threads=1, precision="f32", **{**PPO, "steps": 512, "frames": 2})
+    run = seodang.train("agents", f"small_worlds:{world}", threads=1, precision="f32", **{**PPO, "steps": 512, "frames": 2})
     run.export()
-    seen = {"sign": [1.0], "image": [[[100, 120, 140]] * 36] * 36}
     exported = seodang.load(run.path, engine="onnx").predict(seen)
     assert exported.chances[0] == pytest.approx(run.predict(seen).chances[0], abs=1e-5)
     assert exported.value == pytest.approx(run.predict(seen).value, abs=1e-4)

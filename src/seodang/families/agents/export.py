@@ -48,7 +48,7 @@ class OfImages(OfVectors):
 
     def forward(self, images: Tensor) -> Any:
         """(batch, channels, height, width), uint8 -> what the network gives."""
-        return self.network(torch.zeros(len(images), 0), images)
+        return self.network(images.new_zeros((images.shape[0], 0), dtype=torch.float32), images)
 
 
 class OfBoth(OfVectors):

@@ -104,6 +104,7 @@ class PixelConv2d(nn.Conv2d):
     def __init__(self, image: Sequence[int], outputs: int, kernel: int, step: int) -> None:
         super().__init__(image[0], outputs, kernel, step)
         self.seen = Moments(image, BRIGHTEST**2, torch.float32)
+        self.drawn_as = f"convolution {kernel}x{kernel}, stride {step}"  # one box, though it holds what was seen
 
     def forward(self, input: Tensor) -> Tensor:
         """(batch, channels, height, width) uint8 -> (batch, outputs, height, width), both smaller."""
