@@ -65,7 +65,7 @@ class Moments(nn.Module):
 
     def learn(self, rows: Tensor) -> None:
         """Take more of them into account, (rows, *shape)."""
-        variance, mean = torch.var_mean(rows.to(self.mean.dtype), 0, correction=0)
+        variance, mean = torch.var_mean(rows.to(self.mean), 0, correction=0)
         count = float(len(rows))
         total = self.count + count
         shift = mean - self.mean
@@ -169,7 +169,23 @@ class Spread(nn.Module):
         return torch.cat([means, self.log_std.expand_as(means)], 1)
 
 
-class ActorCritic(nn.Module):
+class Observer(nn.Module):
+    """What policies and values of actions have before they decide: features, where there are images.
+
+    Args: shape: What is seen.
+    """
+
+    def __init__(self, shape: ObservationShape) -> None:
+        super().__init__()
+        self.features = ImageFeatures(shape) if shape.channels else None
+        self.inputs = self.features.size if self.features else shape.numbers
+
+    def look(self, vectors: Tensor, images: Tensor) -> Tensor:
+        """What is decided by, (batch, inputs)."""
+        return vectors if self.features is None else self.features(vectors, images)
+
+
+class ActorCritic(Observer):
     """A policy and a value: two networks side by side for vectors, two heads of one for images.
 
     Args:
@@ -180,20 +196,14 @@ class ActorCritic(nn.Module):
     """
 
     def __init__(self, shape: ObservationShape, hidden: Sequence[int], outputs: int, continuous: bool) -> None:
-        super().__init__()
-        self.features = ImageFeatures(shape) if shape.channels else None
-        inputs = self.features.size if self.features else shape.numbers
-        self.policy = Mlp(inputs, hidden, outputs, "tanh", gain=0.01)
+        super().__init__(shape)
+        self.policy = Mlp(self.inputs, hidden, outputs, "tanh", gain=0.01)
         self.spread = Spread(outputs) if continuous else None
-        self.value = Mlp(inputs, hidden, 1, "tanh", gain=1.0)
+        self.value = Mlp(self.inputs, hidden, 1, "tanh", gain=1.0)
 
     def forward(self, vectors: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         """Returns: What the policy gives, (batch, outputs), or twice as many with their spread; values, (batch,)."""
         return self.decide(self.look(vectors, images))
-
-    def look(self, vectors: Tensor, images: Tensor) -> Tensor:
-        """What is decided by, (batch, inputs)."""
-        return vectors if self.features is None else self.features(vectors, images)
 
     def decide(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         """What `forward` returns, by what `look` found."""
@@ -201,7 +211,7 @@ class ActorCritic(nn.Module):
         return policy if self.spread is None else self.spread(policy), self.value(seen).squeeze(1)
 
 
-class ActionValues(nn.Module):
+class ActionValues(Observer):
     """What each action is worth.
 
     Args:
@@ -211,18 +221,12 @@ class ActionValues(nn.Module):
     """
 
     def __init__(self, shape: ObservationShape, hidden: Sequence[int], actions: int) -> None:
-        super().__init__()
-        self.features = ImageFeatures(shape) if shape.channels else None
-        inputs = self.features.size if self.features else shape.numbers
-        self.values = Mlp(inputs, hidden, actions, "relu", gain=None)
+        super().__init__(shape)
+        self.values = Mlp(self.inputs, hidden, actions, "relu", gain=None)
 
     def forward(self, vectors: Tensor, images: Tensor) -> Tensor:
         """(batch, actions)."""
         return self.decide(self.look(vectors, images))
-
-    def look(self, vectors: Tensor, images: Tensor) -> Tensor:
-        """What is decided by, (batch, inputs)."""
-        return vectors if self.features is None else self.features(vectors, images)
 
     def decide(self, seen: Tensor) -> Tensor:
         """(batch, actions), by what `look` found."""

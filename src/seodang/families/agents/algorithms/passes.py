@@ -21,7 +21,7 @@ from torch.optim import Adam, Optimizer
 
 from seodang.core.device import Device, one_thread
 from seodang.families.agents.environments.spaces import Observations, ObservationShape
-from seodang.families.agents.model import ActionValues, ActorCritic, Mlp
+from seodang.families.agents.model import ActionValues, ActorCritic, Mlp, Observer
 
 Array = NDArray[np.float32]
 FEW_WEIGHTS = 100_000  # up to which a step by arrays is the faster one
@@ -259,7 +259,7 @@ class ValuesPass:
         return self.network.decide(_look(self.network, seen, self.device))
 
 
-def _look(network: ActorCritic | ActionValues, seen: Observations, device: Device) -> Tensor:
+def _look(network: Observer, seen: Observations, device: Device) -> Tensor:
     """What is decided by, in f32: of a value near 2 the next that bf16 knows is 0.016 away, more than most actions differ."""
     with device.autocast():
         found = network.look(*on_device(seen, device))
