@@ -205,3 +205,12 @@ def test_mujoco_leaves_no_lines_and_no_file_but_tells_what_goes_wrong(
     assert caplog.messages and caplog.messages[0].startswith("MuJoCo: Nan, Inf or huge value in QVEL at DOF 0")
     assert not list(tmp_path.iterdir())
     environment.close()
+
+
+def test_an_option_of_the_wrong_type_is_told_in_one_line_that_can_be_read() -> None:
+    pytest.importorskip("ale_py")
+    with pytest.raises(DataError) as told:
+        open_environment("ALE/Pong-v5", ["img_height=tall"])
+    assert str(told.value) == (
+        "ALE/Pong-v5 cannot be made: TypeError: __init__(): incompatible function arguments; look at img_height=tall."
+    )

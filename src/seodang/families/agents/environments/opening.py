@@ -35,6 +35,7 @@ ATARI_LICENCE = "Atari games run in ale-py, whose licence is the GPL, version 2:
 PREFERRED_SUFFIX = "-v"
 MUJOCO = "gymnasium.envs.mujoco"
 TIME_LIMIT = "max_episode_steps"  # an option of everything that Gymnasium makes, and so of a user's own
+LONGEST_REASON = 400  # characters; longer ones list every argument that a function knows
 QUIET = {"SDL_VIDEODRIVER": "dummy", "PYGAME_HIDE_SUPPORT_PROMPT": "1"}  # draws without a screen, and advertises nothing
 
 
@@ -58,7 +59,7 @@ class Opened:
         Raises: DataError: It cannot be made with these options. MissingExtraError: A package is missing.
         """
         options = {**self.options, **({"render_mode": "rgb_array"} if render else {})}
-        with _told(self.name), warnings.catch_warnings():
+        with _told(self.name, self.options), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Gymnasium's own checks warn in many lines of what is checked here
             if self.entry:
                 return _own(self, options)
@@ -69,7 +70,7 @@ class Opened:
 
     def make_many(self, count: int) -> gymnasium.vector.VectorEnv[Any, Any, Any]:
         """Many that are stepped by one call, of an environment with `is_vectorised`."""
-        with _told(self.name), warnings.catch_warnings():
+        with _told(self.name, self.options), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _register(self.name)
             options = {**(_atari_options() if self.is_atari else {}), **self.options}
@@ -232,7 +233,7 @@ def _own(opened: Opened, options: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _told(name: str, options: Mapping[str, Any]) -> Iterator[None]:
     """Whatever goes wrong while an environment is made, in one line with its name, and nothing beside it."""
     _quiet()
     try:
@@ -245,6 +246,9 @@ def _told(name: str) -> Iterator[None]:
             raise _missing(name, module) from problem
         # What Gymnasium adds is what it was made with, which the user gave.
         reason = " ".join(str(problem).split()).partition(" was raised from the environment creator")[0]
+        if len(reason) > LONGEST_REASON:
+            given = " and ".join(f"{key}={value}" for key, value in options.items())
+            reason = reason.partition(". ")[0] + (f"; look at {given}" if given else "")
         raise DataError(f"{name} cannot be made: {type(problem).__name__}: {reason.rstrip('.')}.") from problem
 
 
